@@ -1,0 +1,204 @@
+import { type BackoffOptions, retryDelay } from "./backoff.ts";
+import { pause } from "./deadline.ts";
+import { parseEvent } from "./event.ts";
+import { type Logger, withFields } from "./logger.ts";
+import type { Processor } from "./processor/processor.ts";
+import type { Claim, Outcome, Storage } from "./storage/storage.ts";
+
+/** What every attempt of a worker is run with. */
+export interface AttemptSettings {
+  readonly storage: Storage;
+  readonly logger: Logger;
+  readonly leaseMs: number;
+  readonly timeoutMs: number;
+  readonly maxAttempts: number;
+  readonly backoff: BackoffOptions;
+}
+
+/** How an attempt ended; `lost`: it ended, but another one had the delivery by then. */
+export type AttemptResult = Outcome["kind"] | "lost";
+
+// Why an attempt's signal aborts: `reason.name`, as a processor may see it.
+type Interruption = "TimeoutError" | "LeaseLostError" | "StoppedError";
+
+// What a processor gets to end by itself once its signal has aborted. Then its slot is freed.
+const graceMs = 500;
+
+/**
+ * Runs one claimed delivery: hands the event to the processor, keeps the lease meanwhile, aborts
+ * it when its time is up, its lease is lost or the worker stops, and records how it ended.
+ *
+ * @param stop Aborts when the worker stops: the attempt is given back and does not count.
+ */
+export async function runAttempt(
+  claim: Claim,
+  processor: Processor,
+  settings: AttemptSettings,
+  stop: AbortSignal,
+): Promise<AttemptResult> {
+  const { eventId: id, attempt, fence, receivedAt } = claim;
+  if (stop.aborted) return await giveBack(claim, settings);
+  const log = withFields(settings.logger, { id, processor: claim.processor, attempt });
+  const startedAt = performance.now();
+  const interruption = new AbortController();
+  const interrupt = (name: Interruption, message: string) =>
+    interruption.abort(Object.assign(new Error(message), { name }));
+
+  const onStop = () => interrupt("StoppedError", "The worker stops.");
+  stop.addEventListener("abort", onStop);
+  const timer = setTimeout(
+    () => interrupt("TimeoutError", `The processor took longer than ${settings.timeoutMs} ms.`),
+    settings.timeoutMs,
+  );
+  const lease = keepLease(claim, settings, () => interrupt("LeaseLostError", "The lease is lost."));
+
+  const context = {
+    id,
+    attempt,
+    fence,
+    signal: interruption.signal,
+    receivedAt: new Date(receivedAt),
+    log,
+  };
+  const running = runProcessor(claim, processor, context);
+  const ended = await Promise.race([running, overdue(interruption.signal)]);
+  clearTimeout(timer);
+  stop.removeEventListener("abort", onStop);
+
+  const outcome = decide(ended, interruption.signal, claim, settings);
+  const held = await settle(claim, outcome, settings, lease.heldUntil);
+  lease.release();
+  const result = held ? outcome.kind : "lost";
+  report(log, result, outcome, {
+    ms: Math.round(performance.now() - startedAt),
+    at: ended.succeeded ? undefined : origin(ended.error),
+  });
+  return result;
+}
+
+async function giveBack(claim: Claim, settings: AttemptSettings): Promise<AttemptResult> {
+  const outcome: Outcome = { kind: "released" };
+  const held = await settle(claim, outcome, settings, () => 0);
+  return held ? outcome.kind : "lost";
+}
+
+type Ended = { readonly succeeded: true } | { readonly succeeded: false; readonly error: unknown };
+
+async function runProcessor(
+  { body, receivedAt }: Claim,
+  processor: Processor,
+  context: Parameters<Processor>[1],
+): Promise<Ended> {
+  const parsed = parseEvent(body, receivedAt);
+  if (parsed.state !== "accepted") {
+    const error = new Error("The stored bytes are no longer understood as an event.");
+    return { succeeded: false, error: Object.assign(error, { name: "PermanentError" }) };
+  }
+  try {
+    await processor(parsed.event, context);
+    return { succeeded: true };
+  } catch (error) {
+    return { succeeded: false, error };
+  }
+}
+
+/** Resolves when a processor was told to end and did not. */
+async function overdue(signal: AbortSignal): Promise<Ended> {
+  if (!signal.aborted) {
+    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  }
+  await pause(graceMs);
+  return { succeeded: false, error: signal.reason };
+}
+
+function decide(
+  ended: Ended,
+  signal: AbortSignal,
+  claim: Claim,
+  settings: AttemptSettings,
+): Outcome {
+  if (ended.succeeded) return { kind: "succeeded" };
+  const thrown = ended.error as { name?: unknown; afterMs?: unknown } | null | undefined;
+  const interruption: Interruption | undefined = signal.reason?.name;
+  const permanent = thrown?.name === "PermanentError";
+  if (interruption === "StoppedError" && !permanent) return { kind: "released" };
+
+  // A processor that was cut off usually throws what its own `fetch` made of that; say why instead.
+  const cause = permanent || interruption === undefined ? ended.error : signal.reason;
+  const error = describeError(cause);
+  if (permanent || claim.attempt >= settings.maxAttempts) return { kind: "dead", error };
+  const asked = thrown?.name === "RetryLater" ? Number(thrown.afterMs) : NaN;
+  const afterMs = asked >= 0 ? asked : retryDelay(claim.attempt, settings.backoff);
+  return { kind: "retry", afterMs, error };
+}
+
+/** Renews a lease three times in its length, and tells when it is lost. */
+function keepLease(claim: Claim, { storage, leaseMs, logger }: AttemptSettings, lost: () => void) {
+  // By this process's steady clock: later than this another worker may have the delivery.
+  let heldUntil = performance.now() + leaseMs;
+  const renew = async () => {
+    const askedAt = performance.now();
+    try {
+      if (await storage.renew(claim, leaseMs)) heldUntil = askedAt + leaseMs;
+      else lost();
+    } catch {
+      logger.warn("lease not renewed", { id: claim.eventId, processor: claim.processor });
+      if (performance.now() >= heldUntil) lost();
+    }
+  };
+  const timer = setInterval(renew, leaseMs / 3);
+  return { heldUntil: () => heldUntil, release: () => clearInterval(timer) };
+}
+
+/**
+ * Records an outcome, again and again as long as the lease holds: a success that is not recorded
+ * is a success repeated.
+ */
+async function settle(
+  claim: Claim,
+  outcome: Outcome,
+  { storage, logger }: AttemptSettings,
+  heldUntil: () => number,
+): Promise<boolean> {
+  for (let wait = 50;; wait = Math.min(wait * 2, 1_000)) {
+    try {
+      return await storage.settle(claim, outcome);
+    } catch {
+      logger.warn("outcome not recorded yet", { id: claim.eventId, processor: claim.processor });
+      if (performance.now() + wait > heldUntil()) return false;
+    }
+    await pause(wait);
+  }
+}
+
+function report(
+  log: Logger,
+  result: AttemptResult,
+  outcome: Outcome,
+  { ms, at }: { readonly ms: number; readonly at: string | undefined },
+): void {
+  const error = "error" in outcome ? outcome.error : undefined;
+  if (result === "succeeded") log.info("delivery succeeded", { ms });
+  else if (result === "released") log.info("delivery given back", { ms });
+  else if (result === "lost") log.warn("lease lost, outcome dropped", { ms });
+  else if (result === "dead") log.error("delivery dead", { error, at, ms });
+  else {
+    const retryInMs = outcome.kind === "retry" ? outcome.afterMs : undefined;
+    log.warn("delivery failed, will be tried again", { error, at, ms, retry_in_ms: retryInMs });
+  }
+}
+
+/** An error in one line, with the reason that a runtime's `fetch` hides in the cause. */
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return "Something that is not an Error was thrown.";
+  const cause = error.cause as { code?: unknown; message?: unknown } | undefined;
+  const reason = cause?.code ?? cause?.message;
+  const text = `${error.name}: ${error.message}${reason === undefined ? "" : ` (${reason})`}`;
+  return text.slice(0, 1_000);
+}
+
+/** Where an error was thrown: the first line of its stack that names a place. */
+function origin(error: unknown): string | undefined {
+  const stack = error instanceof Error ? error.stack : undefined;
+  return /^\s+at (.+)$/m.exec(stack ?? "")?.[1];
+}

@@ -1,0 +1,46 @@
+import type { WebhookEvent } from "./event.ts";
+import type { LogLevel } from "./logger.ts";
+import type { Processor } from "./processor/processor.ts";
+import type { Role } from "./receiver.ts";
+import type { Storage } from "./storage/storage.ts";
+import type { WorkerOptions } from "./worker.ts";
+
+/** What `imggo.config.ts` may hold. An environment variable goes before its counterpart here. */
+export interface Config {
+  /** `WEBHOOK_SECRET`: better kept in the environment. */
+  readonly secret?: string;
+  /** `WEBHOOK_SECRET_PREVIOUS` */
+  readonly previousSecret?: string;
+  /** `PORT`: 0 for any free one. Default 5000. */
+  readonly port?: number;
+  /** `HOST`. Default `0.0.0.0`. */
+  readonly host?: string;
+  /** `WEBHOOK_PATH`. Default `/webhook`. */
+  readonly path?: string;
+  /** `STORAGE_URL`, or a storage of your own. Default `sqlite:./imggo-webhooks.db`. */
+  readonly storage?: string | Storage;
+  /** `FORWARD_URL` */
+  readonly forwardUrl?: string;
+  /** `FORWARD_SECRET` */
+  readonly forwardSecret?: string;
+  /** `FORWARD_ALLOW_PRIVATE`. Default false. */
+  readonly forwardAllowPrivate?: boolean;
+  /** `ROLE`. Default `all`. */
+  readonly role?: Role;
+  /** `MAX_BODY_BYTES`. Default 1,048,576. */
+  readonly maxBodyBytes?: number;
+  /** `LOG_LEVEL`. Default `info`. */
+  readonly logLevel?: LogLevel;
+  /** `LOG_FORMAT`. Default `json`, and `text` on a terminal. */
+  readonly logFormat?: "json" | "text";
+  /** What is done with events, by name. */
+  readonly processors?: Readonly<Record<string, Processor>>;
+  /** What makes two deliveries the same event. Default its name and its job. */
+  readonly dedupeKey?: (event: WebhookEvent) => string;
+  readonly worker?: WorkerOptions;
+}
+
+/** Checks the types of an `imggo.config.ts`, whose default export it makes. */
+export function defineConfig(config: Config): Config {
+  return config;
+}

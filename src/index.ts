@@ -1,0 +1,79 @@
+/**
+ * Receives ImgGo's webhooks and loses none: verified, durable, deduplicated, processed.
+ *
+ * @example
+ * ```ts
+ * import { createReceiver, handlers } from "imggo-webhooks";
+ * import { sqliteStorage } from "imggo-webhooks/storage/sqlite";
+ *
+ * const receiver = createReceiver({
+ *   secret: "the secret that ImgGo showed once",
+ *   storage: sqliteStorage("./imggo-webhooks.db"),
+ *   processors: {
+ *     invoices: handlers({ "job.succeeded": (event) => console.log(event.data.result) }),
+ *   },
+ * });
+ * export default { fetch: receiver.fetch };
+ * ```
+ *
+ * @module
+ */
+export type { BackoffOptions } from "./backoff.ts";
+export { type Config, defineConfig } from "./config.ts";
+export {
+  type PayloadIssue,
+  WebhookError,
+  type WebhookErrorCode,
+  type WebhookErrorDetails,
+} from "./errors.ts";
+export {
+  type JobData,
+  type JobFailedEvent,
+  type JobSucceededEvent,
+  type ParsedEvent,
+  parseEvent,
+  type WebhookEvent,
+} from "./event.ts";
+export {
+  createLogger,
+  type LogFields,
+  type Logger,
+  type LoggerOptions,
+  type LogLevel,
+} from "./logger.ts";
+export { forward, type ForwardOptions } from "./processor/forward.ts";
+export { type Handlers, handlers } from "./processor/handlers.ts";
+export { log } from "./processor/log.ts";
+export {
+  PermanentError,
+  type Processor,
+  type ProcessorContext,
+  RetryLater,
+} from "./processor/processor.ts";
+export {
+  createReceiver,
+  type HandlerContext,
+  type Receiver,
+  type ReceiverOptions,
+  type Role,
+} from "./receiver.ts";
+export { sign, type VerifiedBytes, verifySignature } from "./signature.ts";
+export {
+  type Acceptance,
+  type Claim,
+  type ClaimRequest,
+  type ClaimResult,
+  type Delivery,
+  type DeliveryState,
+  type EventPage,
+  type EventState,
+  type Lease,
+  type NewEvent,
+  type Outcome,
+  type Storage,
+  StorageError,
+  type StorageErrorCode,
+  type StoredEvent,
+} from "./storage/storage.ts";
+export type { AttemptResult } from "./attempt.ts";
+export type { DrainResult, WorkerOptions } from "./worker.ts";

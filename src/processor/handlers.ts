@@ -1,0 +1,35 @@
+import type { JobFailedEvent, JobSucceededEvent } from "../event.ts";
+import type { Processor, ProcessorContext } from "./processor.ts";
+
+/** A function for each kind of event. A kind without one is done at once. */
+export interface Handlers {
+  readonly "job.succeeded"?: (event: JobSucceededEvent, context: ProcessorContext) => unknown;
+  readonly "job.failed"?: (event: JobFailedEvent, context: ProcessorContext) => unknown;
+}
+
+const names: readonly string[] = ["job.succeeded", "job.failed"] satisfies (keyof Handlers)[];
+
+/**
+ * A processor of one function for each kind of event.
+ *
+ * @throws {TypeError} when a name is not that of an event, or has no function.
+ *
+ * @example
+ * ```ts
+ * const invoices = handlers({
+ *   "job.succeeded": async (event, { id }) => await save(id, event.data.result),
+ *   "job.failed": (event, { log }) => log.warn("No invoice", { reason: event.data.error.code }),
+ * });
+ * ```
+ */
+export function handlers(functions: Handlers): Processor {
+  for (const [name, value] of Object.entries(functions)) {
+    if (!names.includes(name) || (value !== undefined && typeof value !== "function")) {
+      throw new TypeError(`handlers() expects functions for ${names.join(" and ")}, got "${name}"`);
+    }
+  }
+  return (event, context) =>
+    event.event === "job.succeeded"
+      ? functions["job.succeeded"]?.(event, context)
+      : functions["job.failed"]?.(event, context);
+}

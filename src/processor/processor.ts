@@ -1,0 +1,57 @@
+import type { WebhookEvent } from "../event.ts";
+import type { Logger } from "../logger.ts";
+
+/**
+ * What is to be done with an event. It runs at least once for every event, one attempt at a time,
+ * and after a success never again. Returning is success; throwing is failure:
+ * {@linkcode RetryLater} names the delay itself, {@linkcode PermanentError} gives up at once, and
+ * anything else is tried again with exponential backoff until the last attempt.
+ */
+export interface Processor {
+  (event: WebhookEvent, context: ProcessorContext): unknown;
+}
+
+/** What a processor is told beside the event. */
+export interface ProcessorContext {
+  /** The event's id, the same in every attempt: a good idempotency key. */
+  readonly id: string;
+  /** Which attempt this is, from 1. */
+  readonly attempt: number;
+  /**
+   * A number that grows with every attempt, even after one whose process died. Hand it on to what
+   * can refuse a smaller one, so that a stalled attempt which comes back late changes nothing.
+   */
+  readonly fence: number;
+  /** Aborts when the time is up, the lease is lost or the process stops. Pass it to `fetch`. */
+  readonly signal: AbortSignal;
+  /** When the request came. */
+  readonly receivedAt: Date;
+  /** Logs with the event's id, the processor's name and the attempt in each line. */
+  readonly log: Logger;
+}
+
+// The two are told by their names and not by their classes: a configuration file may import
+// another copy of this package than the one that runs it.
+
+/** Throw it in a processor to be run again after a delay of your choice. The attempt counts. */
+export class RetryLater extends Error {
+  override readonly name = "RetryLater";
+  /** The delay in milliseconds. */
+  readonly afterMs: number;
+
+  /** @param afterMs The delay in milliseconds: not negative, 24 days at the most. */
+  constructor(afterMs: number, message = "Asked to be run again later.", options?: ErrorOptions) {
+    if (!(afterMs >= 0 && afterMs <= maxDelayMs)) {
+      throw new RangeError(`RetryLater expects 0 to ${maxDelayMs} milliseconds, got ${afterMs}`);
+    }
+    super(message, options);
+    this.afterMs = afterMs;
+  }
+}
+
+const maxDelayMs = 24 * 24 * 3_600_000;
+
+/** Throw it in a processor when no further attempt can succeed: the delivery is dead at once. */
+export class PermanentError extends Error {
+  override readonly name = "PermanentError";
+}

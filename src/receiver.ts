@@ -1,0 +1,343 @@
+import { IttyRouter } from "itty-router";
+import { readBody } from "./body.ts";
+import { within } from "./deadline.ts";
+import { WebhookError, type WebhookErrorCode } from "./errors.ts";
+import { createEventId } from "./event-id.ts";
+import { defaultDedupeKey, type ParsedEvent, parseEvent, type WebhookEvent } from "./event.ts";
+import { toHex } from "./hex.ts";
+import { type Logger, silentLogger, withFields } from "./logger.ts";
+import type { Processor } from "./processor/processor.ts";
+import {
+  importSecret,
+  parseSignature,
+  secretProblem,
+  signatureHeader,
+  type VerifiedBytes,
+  verifySignature,
+} from "./signature.ts";
+import type { Acceptance, NewEvent, Storage } from "./storage/storage.ts";
+import { createWorker, type DrainResult, type WorkerOptions } from "./worker.ts";
+
+/** What a process does: receive events, work through deliveries, or both. */
+export type Role = "all" | "receiver" | "worker";
+
+/** What {@linkcode createReceiver} takes. */
+export interface ReceiverOptions {
+  /** The webhook's secret: at least 16 characters. Either this or `secrets`. */
+  readonly secret?: string;
+  /** Several secrets, any of which may sign: the current and the previous one while rotating. */
+  readonly secrets?: readonly string[];
+  /** Where events are kept. The receiver does not close it. */
+  readonly storage: Storage;
+  /**
+   * What is done with events, by name. Each name gets its own delivery of every event, with its
+   * own attempts. Keep the names: deliveries of a name that is gone wait until it is back.
+   */
+  readonly processors?: Readonly<Record<string, Processor>>;
+  /** Where the webhook is received. Default `/webhook`. */
+  readonly path?: string;
+  /** What stands before every path, for embedding: `/hooks`. Default nothing. */
+  readonly basePath?: string;
+  /** The most bytes a body may have. Default 1,048,576. */
+  readonly maxBodyBytes?: number;
+  /**
+   * What makes two deliveries the same event: of those with one key the first is kept. Default the
+   * event's name and its job. If it throws or gives no text, the default is used.
+   */
+  readonly dedupeKey?: (event: WebhookEvent) => string;
+  /** What this process does. Default `all`. */
+  readonly role?: Role;
+  readonly worker?: WorkerOptions;
+  /** Default: nothing is logged. */
+  readonly logger?: Logger;
+}
+
+/** What some runtimes hand to a handler beside the request. */
+export interface HandlerContext {
+  /** Keeps the runtime alive until a promise settles. */
+  waitUntil?(promise: Promise<unknown>): void;
+}
+
+/** A receiver: a Fetch handler, and a worker for what it accepts. */
+export interface Receiver {
+  /**
+   * Answers a request; it never rejects. Needs no `this`, so it can be passed on as it is.
+   *
+   * With processors, the worker starts with the first request; where the runtime brings a
+   * `waitUntil` instead of a lasting process, what is due is worked through after the answer.
+   */
+  readonly fetch: (request: Request, env?: unknown, context?: HandlerContext) => Promise<Response>;
+  /** Starts the worker now, not with the first request. */
+  readonly start: () => void;
+  /**
+   * Stops the worker: claims nothing more, lets running processors end for 3 s, then aborts them
+   * and gives their deliveries back without burning an attempt. Resolves within 4 s.
+   */
+  readonly stop: () => Promise<void>;
+  /** Works through what is due within a budget (default 25 s): for cron handlers. */
+  readonly drain: (options?: { readonly budgetMs?: number }) => Promise<DrainResult>;
+}
+
+// ImgGo waits 5 s for an answer; the answer needs some of it to get there.
+const answerWithinMs = 4_500;
+// A body as slow as this leaves the storage the rest.
+const bodyWithinMs = 4_000;
+const readyWithinMs = 2_000;
+// Each holds a body in memory until the storage answers, which it may never do.
+const maxUnsettledAccepts = 1_000;
+const retryAfterSeconds = 5;
+
+type Handler = (request: Request, exchange: Exchange) => Promise<Response> | Response;
+
+/** What belongs to one request. */
+interface Exchange {
+  readonly receivedAt: number;
+  /** The steady clock at `receivedAt`. */
+  readonly startedAt: number;
+  readonly log: Logger;
+  readonly context: HandlerContext | undefined;
+}
+
+/**
+ * Makes a receiver.
+ *
+ * @throws {TypeError} when an option is unfit; the message says what was expected.
+ *
+ * @example
+ * ```ts
+ * const receiver = createReceiver({
+ *   secret: "the secret that ImgGo showed once",
+ *   storage: sqliteStorage("./imggo-webhooks.db"),
+ *   processors: { invoices: handlers({ "job.succeeded": (event) => save(event.data.result) }) },
+ * });
+ * export default { fetch: receiver.fetch };
+ * ```
+ */
+export function createReceiver(options: ReceiverOptions): Receiver {
+  const {
+    storage,
+    processors = {},
+    path = "/webhook",
+    basePath = "",
+    maxBodyBytes = 1_048_576,
+    dedupeKey = defaultDedupeKey,
+    role = "all",
+    logger = silentLogger,
+  } = options;
+  const secrets = requireSecrets(options);
+  requirePath("path", path, /^\/$|^(?:\/[\w.~-]+)+$/, "/webhook");
+  requirePath("basePath", basePath, /^(?:\/[\w.~-]+)*$/, "/hooks, without a slash at the end");
+
+  const worker = createWorker({ storage, processors, logger }, options.worker);
+  const works = role !== "receiver" && Object.keys(processors).length > 0;
+  let keys: readonly CryptoKey[] | undefined;
+  let unsettledAccepts = 0;
+
+  const receive: Handler = async (request, exchange) => {
+    refuseEncoding(request);
+    const signature = parseSignature(request.headers.get(signatureHeader));
+    const bytes = await readBody(request, { maxBytes: maxBodyBytes, timeoutMs: bodyWithinMs });
+    // Imported in a request: some runtimes allow no cryptography before the first one.
+    keys ??= await Promise.all(secrets.map(importSecret));
+    const verified = await verifySignature(bytes, signature, keys);
+    const parsed = parseEvent(verified, exchange.receivedAt);
+    const stored = await accept(await newEvent(parsed, verified, exchange), exchange);
+    work(exchange.context);
+    return answer(parsed, stored, exchange);
+  };
+
+  /** One atomic write, within what is left of the time for the answer. */
+  const accept = async (event: NewEvent, { startedAt, log }: Exchange): Promise<Acceptance> => {
+    if (unsettledAccepts >= maxUnsettledAccepts) {
+      log.error("not stored: too many events wait for the storage");
+      throw new WebhookError("storage_unavailable");
+    }
+    const giveUp = new AbortController();
+    unsettledAccepts++;
+    // In an async function, so that a storage which throws instead of rejecting is no special case.
+    const accepting = (async () => await storage.accept(event, giveUp.signal))()
+      .finally(() => unsettledAccepts--);
+    try {
+      const left = answerWithinMs - (performance.now() - startedAt);
+      return await within(accepting, left, () => new Error("the storage was too slow"));
+    } catch (cause) {
+      giveUp.abort();
+      // A commit that comes late is harmless: the repeat will be its duplicate.
+      accepting.then(({ id }) => log.warn("stored after the answer", { id }), () => {});
+      log.error("not stored", { error: cause instanceof Error ? cause.message : "unknown" });
+      throw new WebhookError("storage_unavailable", {}, { cause });
+    }
+  };
+
+  const newEvent = async (
+    parsed: ParsedEvent,
+    body: VerifiedBytes,
+    exchange: Exchange,
+  ): Promise<NewEvent> => {
+    const { receivedAt } = exchange;
+    const common = { id: createEventId(receivedAt), receivedAt, body, state: parsed.state };
+    if (parsed.state === "accepted") {
+      const { event, data: { job_id, pattern_id } } = parsed.event;
+      return {
+        ...common,
+        key: keyOf(parsed.event, exchange.log),
+        event,
+        jobId: job_id,
+        patternId: pattern_id,
+        processors: Object.keys(processors),
+      };
+    }
+    // Known by its bytes, and by its state: once a later version understands the same bytes, they
+    // are no duplicate.
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", body));
+    return {
+      ...common,
+      key: `${parsed.state}:${toHex(digest)}`,
+      event: parsed.state === "ignored" ? parsed.name : null,
+      jobId: parsed.state === "ignored" ? parsed.jobId : null,
+      patternId: null,
+      processors: [],
+    };
+  };
+
+  const keyOf = (event: WebhookEvent, log: Logger): string => {
+    try {
+      const key = dedupeKey(event);
+      if (typeof key === "string" && key !== "") return key;
+    } catch {
+      // Logged below: a result must not be lost to a mistake in an option.
+    }
+    log.error("dedupeKey gave no text: the default is used");
+    return defaultDedupeKey(event);
+  };
+
+  const work = (context: HandlerContext | undefined) => {
+    if (!works) return;
+    if (context?.waitUntil) context.waitUntil(worker.drain());
+    else {
+      worker.start();
+      worker.wake();
+    }
+  };
+
+  const ready: Handler = async () => {
+    const late = () => new Error("the storage was too slow");
+    await within(storage.ping(), readyWithinMs, late).catch((cause) => {
+      throw new WebhookError("storage_unavailable", {}, { cause });
+    });
+    return Response.json({ status: "ready" });
+  };
+
+  const router = IttyRouter({ base: basePath });
+  const route = (at: string, methods: readonly string[], handler: Handler) =>
+    router.all(at, async (request: Request, exchange: Exchange) => {
+      if (methods.includes(request.method)) {
+        const response = await handler(request, exchange);
+        return request.method === "HEAD" ? new Response(null, response) : response;
+      }
+      const response = refuse(new WebhookError("method_not_allowed"));
+      response.headers.set("Allow", methods.join(", "));
+      return response;
+    });
+  route("/healthz", ["GET", "HEAD"], () => Response.json({ status: "ok" }));
+  route("/readyz", ["GET", "HEAD"], ready);
+  if (role !== "worker") route(path, ["POST"], receive);
+
+  const fetch: Receiver["fetch"] = async (request, _env, context) => {
+    const requestId = requestIdOf(request);
+    const exchange: Exchange = {
+      receivedAt: Date.now(),
+      startedAt: performance.now(),
+      log: withFields(logger, { request_id: requestId }),
+      context,
+    };
+    if (works && !context?.waitUntil) worker.start();
+    let response: Response;
+    try {
+      const answered: Response | undefined = await router.fetch(request, exchange);
+      response = answered ?? refuse(new WebhookError("not_found"));
+    } catch (error) {
+      response = refuse(explain(error, exchange));
+    }
+    response.headers.set("X-Request-Id", requestId);
+    return response;
+  };
+
+  return {
+    fetch,
+    start: () => {
+      if (works) worker.start();
+    },
+    stop: () => worker.stop(),
+    drain: (drainOptions) => worker.drain(drainOptions),
+  };
+}
+
+function requireSecrets({ secret, secrets }: ReceiverOptions): readonly string[] {
+  const all = [secret ?? [], secrets ?? []].flat();
+  if (all.length === 0) {
+    throw new TypeError("createReceiver() expects a secret: the one ImgGo showed at registration.");
+  }
+  for (const each of all) {
+    const problem = secretProblem(each);
+    if (problem !== undefined) {
+      throw new TypeError(`createReceiver() cannot use a secret: ${problem}.`);
+    }
+  }
+  return all;
+}
+
+function requirePath(name: string, path: string, form: RegExp, example: string): void {
+  if (!form.test(path)) {
+    throw new TypeError(
+      `createReceiver() expects \`${name}\` to be plain segments such as ${example}; got "${path}".`,
+    );
+  }
+}
+
+function refuseEncoding(request: Request): void {
+  const encoding = request.headers.get("Content-Encoding");
+  if (encoding && encoding.trim().toLowerCase() !== "identity") {
+    throw new WebhookError("unsupported_encoding");
+  }
+}
+
+function answer(parsed: ParsedEvent, stored: Acceptance, { log }: Exchange): Response {
+  const { id, duplicate, identical, state } = stored;
+  if (duplicate && !identical) log.warn("duplicate with other bytes, the first is kept", { id });
+  if (parsed.state === "quarantined") {
+    const { code, issues } = parsed;
+    log.warn("event quarantined", { id, code, duplicate });
+    return refuse(new WebhookError(code, code === "invalid_payload" ? { id, issues } : { id }));
+  }
+  const status = duplicate ? "duplicate" : parsed.state === "ignored" ? "ignored" : "received";
+  const event = parsed.state === "ignored" ? parsed.name : parsed.event.event;
+  const jobId = parsed.state === "ignored" ? parsed.jobId : parsed.event.data.job_id;
+  log.info(`event ${status}`, { id, event, job_id: jobId, state });
+  return Response.json({ status, id });
+}
+
+/** What a sender is told of an error; of an unforeseen one only the log says more. */
+function explain(error: unknown, { log }: Exchange): WebhookError {
+  if (error instanceof WebhookError) {
+    log.warn("request refused", { code: error.code, status: error.status });
+    return error;
+  }
+  log.error("internal error", { error: error instanceof Error ? error.message : "unknown" });
+  return new WebhookError("internal_error", {}, { cause: error });
+}
+
+function refuse({ message, code, status, details }: WebhookError): Response {
+  const response = Response.json({ error: message, code, ...details }, { status });
+  if (code === "storage_unavailable") response.headers.set("Retry-After", `${retryAfterSeconds}`);
+  // The rest of a body that is not wanted must not be read as the next request.
+  const unread: readonly WebhookErrorCode[] = ["body_timeout", "payload_too_large"];
+  if (unread.includes(code)) response.headers.set("Connection", "close");
+  return response;
+}
+
+// An id that a proxy gave is kept, so that both logs can be read side by side.
+function requestIdOf(request: Request): string {
+  const given = request.headers.get("X-Request-Id");
+  return given !== null && /^[\w.:-]{1,128}$/.test(given) ? given : crypto.randomUUID();
+}

@@ -1,0 +1,213 @@
+import * as v from "valibot";
+import type { Config } from "./config.ts";
+import { type LogLevel, logLevels } from "./logger.ts";
+import { forwardProblem } from "./processor/forward.ts";
+import type { Role } from "./receiver.ts";
+import { secretProblem } from "./signature.ts";
+import type { Storage } from "./storage/storage.ts";
+import { expectedStorageUrl, parseStorageUrl } from "./storage/url.ts";
+
+/** The settings of a server, complete and checked. */
+export interface Settings {
+  /** The current secret and, while rotating, the previous one. */
+  readonly secrets: readonly string[];
+  readonly port: number;
+  readonly host: string;
+  readonly path: string;
+  /** A URL for `openStorage`, or a storage that the configuration brings. */
+  readonly storage: string | Storage;
+  readonly forward:
+    | { readonly url: string; readonly secret?: string; readonly allowPrivate: boolean }
+    | undefined;
+  readonly role: Role;
+  readonly maxBodyBytes: number;
+  readonly logLevel: LogLevel;
+  /** Undefined: as fits where the log goes. */
+  readonly logFormat: "json" | "text" | undefined;
+}
+
+/** An environment. Names that are no settings are left alone. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Every setting that is wrong, each with what was expected. */
+export class SettingsError extends Error {
+  override readonly name = "SettingsError";
+  /** A line each, which begins with the setting's name. */
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    const count = problems.length === 1 ? "A setting is" : `${problems.length} settings are`;
+    super([`${count} wrong:`, ...problems.map((problem) => `  ${problem}`)].join("\n"));
+    this.problems = problems;
+  }
+}
+
+// What came is repeated only for a setting that can hold no secret.
+const got = (value: unknown) => `got ${JSON.stringify(value)}`;
+
+const checked = (problem: (text: string) => string | undefined) =>
+  v.pipe(
+    v.string("expected text"),
+    v.rawCheck(({ dataset, addIssue }) => {
+      const message = dataset.typed ? problem(dataset.value) : undefined;
+      if (message !== undefined) addIssue({ message });
+    }),
+  );
+
+const wholeNumber = (from: number, to: number) =>
+  v.pipe(
+    v.union([v.number(), v.string()]),
+    v.check(
+      (value) => /^\d+$/.test(String(value)) && Number(value) >= from && Number(value) <= to,
+      ({ input }) => `expected a whole number from ${from} to ${to}, ${got(input)}`,
+    ),
+    v.transform(Number),
+  );
+
+const oneOf = <const T extends string>(values: readonly T[]) =>
+  v.picklist(values, ({ input }) => `expected one of ${values.join(", ")}, ${got(input)}`);
+
+const flags: ReadonlyMap<unknown, boolean> = new Map([
+  ["true", true],
+  ["1", true],
+  ["on", true],
+  ["false", false],
+  ["0", false],
+  ["off", false],
+]);
+
+const flag = v.pipe(
+  v.union([v.boolean(), v.string()]),
+  v.check(
+    (value) => flags.has(String(value)),
+    ({ input }) => `expected true or false, ${got(input)}`,
+  ),
+  v.transform((value) => flags.get(String(value)) === true),
+);
+
+const unset =
+  "expected the secret that ImgGo showed when the webhook was registered; it is not set";
+
+// By their names in the environment.
+const schema = v.object({
+  WEBHOOK_SECRET: v.optional(checked((text) => text === "" ? unset : secretProblem(text)), ""),
+  WEBHOOK_SECRET_PREVIOUS: v.optional(checked(secretProblem)),
+  PORT: v.optional(wholeNumber(0, 65_535), 5000),
+  HOST: v.optional(v.string("expected text"), "0.0.0.0"),
+  WEBHOOK_PATH: v.optional(
+    checked((path) =>
+      /^\/$|^(?:\/[\w.~-]+)+$/.test(path)
+        ? undefined
+        : `expected plain segments such as /webhook, ${got(path)}`
+    ),
+    "/webhook",
+  ),
+  STORAGE_URL: v.optional(
+    v.custom<string | Storage>(
+      (value) =>
+        typeof value === "string"
+          ? parseStorageUrl(value) !== undefined
+          : typeof (value as Storage | null)?.accept === "function",
+      expectedStorageUrl,
+    ),
+    "sqlite:./imggo-webhooks.db",
+  ),
+  FORWARD_URL: v.optional(v.string("expected text")),
+  FORWARD_SECRET: v.optional(checked(secretProblem)),
+  FORWARD_ALLOW_PRIVATE: v.optional(flag, false),
+  ROLE: v.optional(oneOf<Role>(["all", "receiver", "worker"]), "all"),
+  MAX_BODY_BYTES: v.optional(wholeNumber(1, 64 * 1_048_576), 1_048_576),
+  LOG_LEVEL: v.optional(oneOf(logLevels), "info"),
+  LOG_FORMAT: v.optional(oneOf(["json", "text"])),
+});
+
+type Name = keyof typeof schema.entries;
+
+const namesInConfig: Readonly<Record<Name, keyof Config>> = {
+  WEBHOOK_SECRET: "secret",
+  WEBHOOK_SECRET_PREVIOUS: "previousSecret",
+  PORT: "port",
+  HOST: "host",
+  WEBHOOK_PATH: "path",
+  STORAGE_URL: "storage",
+  FORWARD_URL: "forwardUrl",
+  FORWARD_SECRET: "forwardSecret",
+  FORWARD_ALLOW_PRIVATE: "forwardAllowPrivate",
+  ROLE: "role",
+  MAX_BODY_BYTES: "maxBodyBytes",
+  LOG_LEVEL: "logLevel",
+  LOG_FORMAT: "logFormat",
+};
+
+/** What `Config` holds beside the settings that have a name in the environment. */
+const configOnly: readonly (keyof Config)[] = ["processors", "dedupeKey", "worker"];
+
+/**
+ * Makes settings of an environment and a configuration; of two values for one setting that of the
+ * environment counts. An empty variable is one that is not set.
+ *
+ * @throws {SettingsError} which names every bad setting.
+ */
+export function readSettings(env: Environment, config: Config = {}): Settings {
+  const input: Partial<Record<Name, unknown>> = {};
+  const labels: Partial<Record<Name, string>> = {};
+  for (const [name, key] of Object.entries(namesInConfig) as [Name, keyof Config][]) {
+    const fromDatabaseUrl = name === "STORAGE_URL" && !env[name] && config[key] === undefined &&
+      env["DATABASE_URL"];
+    input[name] = env[name] || (config[key] ?? (fromDatabaseUrl || undefined));
+    labels[name] = fromDatabaseUrl
+      ? "DATABASE_URL"
+      : env[name] || config[key] === undefined
+      ? name
+      : `${key}, in the configuration`;
+  }
+
+  const parsed = v.safeParse(schema, input);
+  const problems = (parsed.issues ?? []).map((issue) => {
+    const name = issue.path?.[0].key as Name;
+    return `${labels[name]}: ${issue.message}`;
+  });
+  const allowPrivate = v.safeParse(
+    schema.entries.FORWARD_ALLOW_PRIVATE,
+    input.FORWARD_ALLOW_PRIVATE,
+  );
+  const forwardTo = input.FORWARD_URL === undefined
+    ? undefined
+    : forwardProblem(String(input.FORWARD_URL), allowPrivate.success && allowPrivate.output);
+  if (forwardTo !== undefined) {
+    problems.push(`${labels.FORWARD_URL}: ${forwardTo} (FORWARD_ALLOW_PRIVATE=true)`);
+  }
+  problems.push(...configProblems(config));
+  if (!parsed.success || problems.length > 0) throw new SettingsError(problems);
+
+  const settings = parsed.output;
+  const previous = settings.WEBHOOK_SECRET_PREVIOUS;
+  const secret = settings.FORWARD_SECRET;
+  return {
+    secrets: [settings.WEBHOOK_SECRET, previous ?? []].flat(),
+    port: settings.PORT,
+    host: settings.HOST,
+    path: settings.WEBHOOK_PATH,
+    storage: settings.STORAGE_URL,
+    forward: settings.FORWARD_URL === undefined ? undefined : {
+      url: settings.FORWARD_URL,
+      ...(secret === undefined ? {} : { secret }),
+      allowPrivate: settings.FORWARD_ALLOW_PRIVATE,
+    },
+    role: settings.ROLE,
+    maxBodyBytes: settings.MAX_BODY_BYTES,
+    logLevel: settings.LOG_LEVEL,
+    logFormat: settings.LOG_FORMAT,
+  };
+}
+
+function configProblems(config: Config): string[] {
+  const known: readonly string[] = [...Object.values(namesInConfig), ...configOnly];
+  const unknown = Object.keys(config)
+    .filter((key) => !known.includes(key))
+    .map((key) => `${key}, in the configuration: expected one of ${known.join(", ")}`);
+  const processors = Object.entries(config.processors ?? {})
+    .filter(([, processor]) => typeof processor !== "function")
+    .map(([name]) => `processors.${name}, in the configuration: expected a function`);
+  return [...unknown, ...processors];
+}

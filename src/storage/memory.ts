@@ -1,0 +1,249 @@
+// The contract is asynchronous and a Map is not; `async` makes a failure a rejection.
+// deno-lint-ignore-file require-await
+import { interleave } from "./interleave.ts";
+import {
+  type Acceptance,
+  type Claim,
+  type ClaimRequest,
+  type ClaimResult,
+  type DeliveryState,
+  type EventPage,
+  type EventState,
+  keyRetentionMs,
+  lastAttemptLost,
+  type Lease,
+  type NewEvent,
+  type Outcome,
+  type Storage,
+  type StoredEvent,
+} from "./storage.ts";
+
+interface MemoryDelivery {
+  readonly stored: MemoryEvent;
+  readonly processor: string;
+  state: DeliveryState;
+  attempts: number;
+  fence: number;
+  dueAt: number;
+  lastError: string | null;
+}
+
+interface MemoryEvent {
+  readonly event: NewEvent;
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly sequence: number;
+  state: EventState;
+  deliveries: MemoryDelivery[];
+}
+
+interface Key {
+  readonly eventId: string;
+  duplicates: number;
+  expiresAt: number;
+}
+
+/** What {@linkcode memoryStorage} takes. */
+export interface MemoryStorageOptions {
+  /** The clock, in milliseconds since 1970. Default `Date.now`. */
+  readonly now?: () => number;
+}
+
+/**
+ * Keeps everything in this process's memory, and **loses everything when the process ends**: for
+ * tests and for trying things out, never for results that matter. It is also the reference for
+ * what every storage does.
+ */
+export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): Storage {
+  const events = new Map<string, MemoryEvent>();
+  const eventsOfJob = new Map<string, MemoryEvent[]>();
+  const keys = new Map<string, Key>();
+  const open = new Set<MemoryDelivery>();
+  let sequence = 0;
+
+  const ofJob = (event: NewEvent, name: string) =>
+    (eventsOfJob.get(event.jobId ?? "") ?? []).filter((each) =>
+      each.event.event === name && each.event.state === "accepted"
+    );
+
+  const held = ({ eventId, processor, fence }: Lease) =>
+    events.get(eventId)?.deliveries.find((delivery) =>
+      delivery.processor === processor && delivery.fence === fence && delivery.state === "running"
+    );
+
+  const withdraw = (stored: MemoryEvent) => {
+    const kept = ({ state }: MemoryDelivery) => state === "running" || state === "succeeded";
+    for (const delivery of stored.deliveries) if (!kept(delivery)) open.delete(delivery);
+    stored.deliveries = stored.deliveries.filter(kept);
+  };
+
+  const supersede = (stored: MemoryEvent) => {
+    stored.state = "superseded";
+    withdraw(stored);
+  };
+
+  const accept = (event: NewEvent): Acceptance => {
+    const known = keys.get(event.key);
+    if (known !== undefined) {
+      known.duplicates++;
+      const first = events.get(known.eventId);
+      return {
+        id: known.eventId,
+        duplicate: true,
+        state: first?.state ?? event.state,
+        identical: first === undefined || equal(first.body, event.body),
+      };
+    }
+    const stored: MemoryEvent = {
+      event,
+      body: event.body.slice(),
+      sequence: ++sequence,
+      state: event.state,
+      deliveries: [],
+    };
+    for (const processor of event.processors) {
+      const delivery: MemoryDelivery = {
+        stored,
+        processor,
+        state: "pending",
+        attempts: 0,
+        fence: 0,
+        dueAt: now(),
+        lastError: null,
+      };
+      stored.deliveries.push(delivery);
+      open.add(delivery);
+    }
+    if (event.state === "accepted" && event.jobId !== null) {
+      if (event.event === "job.failed" && ofJob(event, "job.succeeded").length > 0) {
+        supersede(stored);
+      }
+      if (event.event === "job.succeeded") ofJob(event, "job.failed").forEach(supersede);
+      eventsOfJob.set(event.jobId, [...eventsOfJob.get(event.jobId) ?? [], stored]);
+    }
+    events.set(event.id, stored);
+    keys.set(event.key, { eventId: event.id, duplicates: 0, expiresAt: Infinity });
+    return { id: event.id, duplicate: false, state: stored.state, identical: true };
+  };
+
+  const end = (delivery: MemoryDelivery, state: "succeeded" | "dead", error: string | null) => {
+    delivery.state = state;
+    delivery.lastError = error;
+    open.delete(delivery);
+  };
+
+  const claim = ({ processors, limit, leaseMs, maxAttempts }: ClaimRequest): ClaimResult => {
+    const time = now();
+    const claims: Claim[] = [];
+    const exhausted: Lease[] = [];
+    const due = [...open].filter(({ dueAt }) => dueAt <= time).sort((a, b) =>
+      a.dueAt - b.dueAt || a.stored.sequence - b.stored.sequence
+    );
+    const queues = processors.map((name) => due.filter(({ processor }) => processor === name));
+    for (const delivery of interleave(queues)) {
+      if (claims.length === limit) break;
+      const { processor, stored } = delivery;
+      const { id: eventId, receivedAt } = stored.event;
+      if (stored.state === "superseded") {
+        delivery.state = "pending";
+        withdraw(stored);
+      } else if (delivery.attempts >= maxAttempts) {
+        end(delivery, "dead", lastAttemptLost);
+        exhausted.push({ eventId, processor, fence: delivery.fence });
+      } else {
+        delivery.state = "running";
+        delivery.dueAt = time + leaseMs;
+        const fence = ++delivery.fence;
+        const attempt = ++delivery.attempts;
+        claims.push({ eventId, processor, fence, attempt, receivedAt, body: stored.body.slice() });
+      }
+    }
+    return { claims, exhausted };
+  };
+
+  const settle = (lease: Lease, outcome: Outcome): boolean => {
+    const delivery = held(lease);
+    if (delivery === undefined) return false;
+    if (outcome.kind === "succeeded") {
+      end(delivery, "succeeded", delivery.lastError);
+    } else if (outcome.kind === "dead") {
+      end(delivery, "dead", outcome.error);
+    } else {
+      delivery.state = "pending";
+      delivery.dueAt = now() + (outcome.kind === "retry" ? outcome.afterMs : 0);
+      if (outcome.kind === "retry") delivery.lastError = outcome.error;
+      else delivery.attempts--;
+    }
+    if (delivery.stored.state === "superseded") withdraw(delivery.stored);
+    return true;
+  };
+
+  const describe = ({ event, body, state, deliveries }: MemoryEvent): StoredEvent => ({
+    id: event.id,
+    key: event.key,
+    state,
+    event: event.event,
+    jobId: event.jobId,
+    patternId: event.patternId,
+    receivedAt: event.receivedAt,
+    size: body.byteLength,
+    duplicates: keys.get(event.key)?.duplicates ?? 0,
+    deliveries: deliveries
+      .map(({ processor, state, attempts, dueAt, lastError }) => ({
+        processor,
+        state,
+        attempts,
+        dueAt: state === "pending" || state === "running" ? dueAt : null,
+        lastError,
+      }))
+      .sort((a, b) => (a.processor < b.processor ? -1 : 1)),
+  });
+
+  const list = (limit: number, cursor: string | undefined): EventPage => {
+    const before = cursor === undefined ? Infinity : Number(cursor);
+    const rest = [...events.values()].reverse().filter((each) => each.sequence < before);
+    const page = rest.slice(0, limit);
+    const last = rest.length > limit ? page.at(-1) : undefined;
+    return { events: page.map(describe), nextCursor: last ? String(last.sequence) : null };
+  };
+
+  const prune = (receivedBefore: number, limit: number): number => {
+    for (const [key, { expiresAt }] of keys) if (expiresAt <= now()) keys.delete(key);
+    const done = [...events.values()].filter(({ event, state, deliveries }) =>
+      event.receivedAt < receivedBefore && state !== "quarantined" &&
+      deliveries.every((delivery) => delivery.state === "succeeded")
+    ).slice(0, limit);
+    for (const { event } of done) {
+      events.delete(event.id);
+      const ofSameJob = eventsOfJob.get(event.jobId ?? "")?.filter((each) => each.event !== event);
+      if (ofSameJob?.length) eventsOfJob.set(event.jobId ?? "", ofSameJob);
+      else eventsOfJob.delete(event.jobId ?? "");
+      const key = keys.get(event.key);
+      if (key) key.expiresAt = now() + keyRetentionMs;
+    }
+    return done.length;
+  };
+
+  return {
+    accept: async (event) => accept(event),
+    claim: async (request) => claim(request),
+    async renew(lease, leaseMs) {
+      const delivery = held(lease);
+      if (delivery) delivery.dueAt = now() + leaseMs;
+      return delivery !== undefined;
+    },
+    settle: async (lease, outcome) => settle(lease, outcome),
+    async get(id) {
+      const stored = events.get(id);
+      return stored && describe(stored);
+    },
+    body: async (id) => events.get(id)?.body.slice(),
+    list: async ({ limit, cursor }) => list(limit, cursor),
+    prune: async ({ receivedBefore, limit }) => prune(receivedBefore, limit),
+    async ping() {},
+    async close() {},
+  };
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && a.every((byte, index) => byte === b[index]);
+}

@@ -1,0 +1,19 @@
+import { expectedStorageUrl, parseStorageUrl } from "./url.ts";
+import type { Storage } from "./storage.ts";
+
+/**
+ * The storage that a URL names. Only its own driver is loaded.
+ *
+ * @throws {TypeError} when the URL names none.
+ */
+export async function openStorage(url: string): Promise<Storage> {
+  const location = parseStorageUrl(url);
+  switch (location?.kind) {
+    case "sqlite":
+      return (await import("./sqlite.ts")).sqliteStorage(location.path);
+    case "memory":
+      return (await import("./memory.ts")).memoryStorage();
+    default:
+      throw new TypeError(`The storage URL is unfit: ${expectedStorageUrl}.`);
+  }
+}

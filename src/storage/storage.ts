@@ -1,0 +1,210 @@
+import type { VerifiedBytes } from "../signature.ts";
+
+/**
+ * What became of an event:
+ * - `accepted`: a job's end, handed to the processors;
+ * - `ignored`: signed, but not a job's end;
+ * - `quarantined`: signed, but its payload could not be understood;
+ * - `superseded`: a `job.failed` of a job whose `job.succeeded` is stored too: kept, not processed.
+ */
+export type EventState = "accepted" | "ignored" | "quarantined" | "superseded";
+
+/** Where a delivery (one event for one processor) stands. */
+export type DeliveryState = "pending" | "running" | "succeeded" | "dead";
+
+/** A verified event on its way into a storage. */
+export interface NewEvent {
+  /** `evt_…`, made by the receiver. */
+  readonly id: string;
+  /** What makes two requests the same event. The first one with a key is kept. */
+  readonly key: string;
+  readonly state: Exclude<EventState, "superseded">;
+  /** The event's name; null where the payload could not be understood. */
+  readonly event: string | null;
+  readonly jobId: string | null;
+  readonly patternId: string | null;
+  /** The time of receipt, in milliseconds since 1970. */
+  readonly receivedAt: number;
+  /** The raw bytes as received. */
+  readonly body: VerifiedBytes;
+  /** The names of the processors that each get a delivery. Empty unless `state` is `accepted`. */
+  readonly processors: readonly string[];
+}
+
+/** What {@linkcode Storage.accept} did. */
+export interface Acceptance {
+  /** The stored event's id: of a duplicate, the first one's. */
+  readonly id: string;
+  /** Whether an event of the same key was stored before; then nothing but its count changed. */
+  readonly duplicate: boolean;
+  /** The state of the stored event. */
+  readonly state: EventState;
+  /** Of a duplicate: whether its bytes are those of the first one. Else true. */
+  readonly identical: boolean;
+}
+
+/** The right to run one delivery, until it ends or is lost. */
+export interface Lease {
+  readonly eventId: string;
+  readonly processor: string;
+  /** A number that only grows, raised at every claim of this delivery. */
+  readonly fence: number;
+}
+
+/** A claimed delivery, with all that its processor needs. */
+export interface Claim extends Lease {
+  /** Which attempt this is, from 1. It counts from the claim on, whatever becomes of it. */
+  readonly attempt: number;
+  readonly receivedAt: number;
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
+/** What {@linkcode Storage.claim} takes. */
+export interface ClaimRequest {
+  /** The processors that the caller can run; only their deliveries are claimed. */
+  readonly processors: readonly string[];
+  /** The most deliveries to claim: at least 1. */
+  readonly limit: number;
+  /** How long the claims hold unless renewed, in milliseconds. */
+  readonly leaseMs: number;
+  /** A delivery that was claimed this often is not run again, but dead. */
+  readonly maxAttempts: number;
+}
+
+/** What {@linkcode Storage.claim} gives. */
+export interface ClaimResult {
+  readonly claims: readonly Claim[];
+  /** Deliveries whose last attempt never ended (it took the process with it): dead now. */
+  readonly exhausted: readonly Lease[];
+}
+
+/** How an attempt ended. */
+export type Outcome =
+  | { readonly kind: "succeeded" }
+  /** Due again after so many milliseconds. */
+  | { readonly kind: "retry"; readonly afterMs: number; readonly error: string }
+  | { readonly kind: "dead"; readonly error: string }
+  /** Due again at once; the attempt does not count. */
+  | { readonly kind: "released" };
+
+/** An event as it is stored, without its body. */
+export interface StoredEvent {
+  readonly id: string;
+  readonly key: string;
+  readonly state: EventState;
+  readonly event: string | null;
+  readonly jobId: string | null;
+  readonly patternId: string | null;
+  readonly receivedAt: number;
+  /** The body's size in bytes. */
+  readonly size: number;
+  /** How many more requests of the same key came. */
+  readonly duplicates: number;
+  /** One for each processor, in the order of their names. */
+  readonly deliveries: readonly Delivery[];
+}
+
+/** One event for one processor. */
+export interface Delivery {
+  readonly processor: string;
+  readonly state: DeliveryState;
+  /** How often it was run, the running attempt included. */
+  readonly attempts: number;
+  /** When it may run (`pending`) or its lease ends (`running`), in milliseconds; else null. */
+  readonly dueAt: number | null;
+  /** Why the last failed attempt failed. */
+  readonly lastError: string | null;
+}
+
+/** A part of the list of events. */
+export interface EventPage {
+  readonly events: readonly StoredEvent[];
+  /** Hand it to {@linkcode Storage.list} for the events before these; null at the end. */
+  readonly nextCursor: string | null;
+}
+
+/**
+ * Where events are kept and deliveries are claimed. One object serves a whole process, and several
+ * processes may share what is behind it.
+ *
+ * Every method is one transaction: it happens whole or not at all, and when its promise resolves
+ * it is as durable as the storage can make it. A rejection may be of any type and means "not known
+ * to have happened"; calling again with the same arguments is always safe. Time is the storage's
+ * own: durations come in, and no caller's clock is trusted. What is given is copied, and what is
+ * returned belongs to the caller.
+ */
+export interface Storage {
+  /**
+   * Stores an event with its deliveries, or counts it as a duplicate where its key is known.
+   * However many come at once with one key, exactly one is stored.
+   *
+   * Of a job, `job.succeeded` has the last word, in whichever order the two come: with it stored,
+   * an accepted `job.failed` of the same `jobId` is or becomes `superseded`, and its deliveries
+   * that have not succeeded are withdrawn (one that is running may still succeed, but is not
+   * repeated).
+   *
+   * @param signal Ends waiting (for a lock, for a connection). What was sent may still commit.
+   */
+  accept(event: NewEvent, signal?: AbortSignal): Promise<Acceptance>;
+
+  /**
+   * Claims deliveries that are due: pending ones whose time has come and running ones whose lease
+   * has ended. Of one processor those due first come first; one with a long queue does not keep
+   * the others waiting. Two callers never get the same claim.
+   */
+  claim(request: ClaimRequest): Promise<ClaimResult>;
+
+  /** Makes a lease last for so many milliseconds from now. False: it is lost, nothing changed. */
+  renew(lease: Lease, leaseMs: number): Promise<boolean>;
+
+  /** Ends an attempt. False: its lease is lost (another fence, or not running), nothing changed. */
+  settle(lease: Lease, outcome: Outcome): Promise<boolean>;
+
+  /** The event of this id. */
+  get(id: string): Promise<StoredEvent | undefined>;
+
+  /** The raw bytes of the event of this id, as received. */
+  body(id: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
+
+  /**
+   * The events, the last stored first. Following `nextCursor` shows each event that was there at
+   * the first call once, however many come meanwhile.
+   */
+  list(query: { readonly limit: number; readonly cursor?: string }): Promise<EventPage>;
+
+  /**
+   * Deletes events received before a time (milliseconds since 1970), first stored first, `limit` at
+   * the most, if there is nothing left to do for them: accepted ones whose deliveries all succeeded,
+   * ignored and superseded ones. Their keys stay for 30 days, so that a late repeat is still a
+   * duplicate.
+   *
+   * @returns How many were deleted.
+   */
+  prune(request: { readonly receivedBefore: number; readonly limit: number }): Promise<number>;
+
+  /** Resolves when the storage answers and can be written as far as that can be seen. */
+  ping(): Promise<void>;
+
+  /** Lets go of files and connections. Nothing else may be called afterwards. */
+  close(): Promise<void>;
+}
+
+/** How long a pruned event's key is remembered, in milliseconds. */
+export const keyRetentionMs: number = 30 * 24 * 3_600_000;
+
+/** The error of a delivery that {@linkcode ClaimResult.exhausted} names. */
+export const lastAttemptLost = "The last attempt never ended.";
+
+/** Why a storage failed, where it can tell. */
+export type StorageErrorCode = "busy" | "full" | "readonly" | "corrupt" | "schema" | "unavailable";
+
+/** A storage's failure, classified: what an operator has to look at. */
+export class StorageError extends Error {
+  override readonly name = "StorageError";
+  readonly code: StorageErrorCode;
+
+  constructor(code: StorageErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,21 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
+
+const source = fileURLToPath(new URL("../src", import.meta.url));
+
+const config: ViteUserConfig = defineConfig({
+  root: fileURLToPath(new URL("..", import.meta.url)),
+  resolve: {
+    alias: [
+      { find: /^imggo-webhooks$/, replacement: `${source}/index.ts` },
+      { find: /^imggo-webhooks\/(.*)$/, replacement: `${source}/$1.ts` },
+    ],
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+  },
+});
+
+export default config;
