@@ -213,8 +213,13 @@ export function createReceiver(options: ReceiverOptions): Receiver {
 
   const work = (context: HandlerContext | undefined) => {
     if (!works) return;
-    if (context?.waitUntil) context.waitUntil(worker.drain());
-    else {
+    if (context?.waitUntil) {
+      const failed = (error: unknown) => {
+        const message = error instanceof Error ? error.message : "unknown";
+        logger.error("work after the answer failed", { error: message });
+      };
+      context.waitUntil(worker.drain().catch(failed));
+    } else {
       worker.start();
       worker.wake();
     }

@@ -2,8 +2,9 @@ import { type AttemptResult, type AttemptSettings, runAttempt } from "./attempt.
 import type { BackoffOptions } from "./backoff.ts";
 import { within } from "./deadline.ts";
 import { type Logger, silentLogger } from "./logger.ts";
+import { createLoop } from "./loop.ts";
 import type { Processor } from "./processor/processor.ts";
-import { type Claim, lastAttemptLost, type Storage } from "./storage/storage.ts";
+import { lastAttemptLost, type Storage } from "./storage/storage.ts";
 
 /** How deliveries are worked through. */
 export interface WorkerOptions {
@@ -56,6 +57,15 @@ export interface Worker {
   stop(options?: { readonly graceMs?: number }): Promise<void>;
 }
 
+/**
+ * Attempts that run at once and are interrupted together: those of the loop, or of one drain. Made
+ * where it is used: on Workers nothing of one request may be touched in another, not even a signal.
+ */
+interface Pool {
+  readonly interruption: AbortController;
+  readonly attempts: Set<Promise<void>>;
+}
+
 /** Makes a worker. It does nothing before it is started or asked to drain. */
 export function createWorker(
   { storage, processors, logger = silentLogger }: WorkerContext,
@@ -70,118 +80,87 @@ export function createWorker(
 ): Worker {
   const settings: AttemptSettings = { storage, logger, leaseMs, timeoutMs, maxAttempts, backoff };
   const names = Object.keys(processors);
-  const stopped = new AbortController();
-  const aborted = new AbortController();
-  const running = new Set<Promise<unknown>>();
-  let started = false;
-  let claiming: Promise<void> | undefined;
-  let wanted = false;
-  let healthy = true;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  const pools = new Set<Pool>();
+  let stopping = false;
 
-  const claim = async (limit: number): Promise<readonly Claim[]> => {
-    const request = { processors: names, limit, leaseMs, maxAttempts };
-    const { claims, exhausted } = await storage.claim(request);
+  const openPool = (): Pool => {
+    const pool = { interruption: new AbortController(), attempts: new Set<Promise<void>>() };
+    pools.add(pool);
+    return pool;
+  };
+
+  /** Claims and starts as many deliveries as the pool has room for; how many it got. */
+  const fill = async (pool: Pool, onEnd: (result: AttemptResult) => void): Promise<number> => {
+    const limit = concurrency - pool.attempts.size;
+    const { claims, exhausted } = await storage.claim({
+      processors: names,
+      limit,
+      leaseMs,
+      maxAttempts,
+    });
     for (const { eventId: id, processor } of exhausted) {
       logger.error("delivery dead", { id, processor, error: lastAttemptLost });
     }
-    return claims;
-  };
-
-  const launch = (delivery: Claim, stop: AbortSignal): Promise<AttemptResult> => {
-    const processor = processors[delivery.processor] as Processor;
     // What was claimed while the worker was told to stop is given back without being run.
-    const attempt = runAttempt(
-      delivery,
-      processor,
-      settings,
-      stopped.signal.aborted ? stopped.signal : stop,
-    ).finally(() => running.delete(attempt));
-    running.add(attempt);
-    return attempt;
-  };
-
-  const claimAll = async (): Promise<void> => {
-    try {
-      // One claim at a time: wakes that come meanwhile share the next one.
-      while (wanted && running.size < concurrency && !stopped.signal.aborted) {
-        wanted = false;
-        const claims = await claim(concurrency - running.size);
-        if (!healthy) logger.info("storage answers the worker again");
-        healthy = true;
-        for (const delivery of claims) void launch(delivery, aborted.signal).then(poll);
-        if (claims.length > 0) wanted = true;
-      }
-    } catch (error) {
-      if (healthy) logger.error("storage does not answer the worker", { error: describe(error) });
-      healthy = false;
+    const stop = stopping ? AbortSignal.abort() : pool.interruption.signal;
+    for (const claim of claims) {
+      const processor = processors[claim.processor] as Processor;
+      const attempt = runAttempt(claim, processor, settings, stop).then((result) => {
+        pool.attempts.delete(attempt);
+        onEnd(result);
+      });
+      pool.attempts.add(attempt);
     }
+    return claims.length;
   };
 
-  const poll = (): void => {
-    wanted = true;
-    if (claiming !== undefined || stopped.signal.aborted) return;
-    clearTimeout(timer);
-    claiming = claimAll().then(() => {
-      claiming = undefined;
-      if (stopped.signal.aborted) return;
-      timer = setTimeout(poll, pollMs * (0.75 + Math.random() / 2));
-      // On Node.js and Bun a receiver alone does not keep a process alive.
-      (timer as { unref?: () => void }).unref?.();
-    });
-  };
+  let loopPool: Pool | undefined;
+  const loop = createLoop(async (again) => {
+    loopPool ??= openPool();
+    let more = true;
+    // A full pool is filled again when one of its attempts ends.
+    while (more && loopPool.attempts.size < concurrency && !stopping) {
+      more = await fill(loopPool, again) > 0;
+    }
+  }, { pollMs, logger });
 
   return {
     start() {
-      if (started || names.length === 0 || stopped.signal.aborted) return;
-      started = true;
-      poll();
+      if (names.length > 0 && !stopping) loop.start();
     },
 
-    wake() {
-      if (started) poll();
-    },
+    wake: loop.wake,
 
     async drain({ budgetMs = 25_000 } = {}) {
       const counts = { succeeded: 0, retry: 0, dead: 0, released: 0, lost: 0 };
-      const over = new AbortController();
-      const budget = setTimeout(() => over.abort(), budgetMs);
-      const stop = AbortSignal.any([over.signal, aborted.signal]);
-      const mine = new Set<Promise<unknown>>();
+      const pool = openPool();
+      const { attempts, interruption } = pool;
+      const budget = setTimeout(() => interruption.abort(), budgetMs);
       try {
-        while (names.length > 0 && !stop.aborted && !stopped.signal.aborted) {
-          const claims = await claim(concurrency - mine.size);
-          for (const delivery of claims) {
-            const attempt = launch(delivery, stop).then((result) => {
-              counts[result]++;
-              mine.delete(attempt);
-            });
-            mine.add(attempt);
-          }
-          if (mine.size === 0) break;
-          if (claims.length === 0 || mine.size >= concurrency) await Promise.race(mine);
+        while (names.length > 0 && !interruption.signal.aborted && !stopping) {
+          const claimed = await fill(pool, (result) => counts[result]++);
+          if (attempts.size === 0) break;
+          if (claimed === 0 || attempts.size === concurrency) await Promise.race(attempts);
         }
-        await Promise.all(mine);
+        await Promise.all(attempts);
       } finally {
         clearTimeout(budget);
+        pools.delete(pool);
       }
       return counts;
     },
 
     async stop({ graceMs = 3_000 } = {}) {
-      stopped.abort();
-      clearTimeout(timer);
+      stopping = true;
       const idle = async () => {
-        await claiming;
-        await Promise.all(running);
+        await loop.stop();
+        for (const { attempts } of pools) await Promise.all(attempts);
       };
       const late = () => new Error("late");
-      await within(idle(), graceMs, late).catch(() => aborted.abort());
+      await within(idle(), graceMs, late).catch(() => {
+        for (const { interruption } of pools) interruption.abort();
+      });
       await within(idle(), 1_000, late).catch(() => logger.warn("a delivery did not stop in time"));
     },
   };
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
 }

@@ -1,0 +1,36 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+
+/** What `dev` leaves in the working folder, so that the other verbs find it without arguments. */
+export interface DevSession {
+  /** Where the server listens, or listened last. */
+  readonly url?: string;
+  /** The secret that was made for this folder. It stays, so that a registration stays good. */
+  readonly secret?: string;
+}
+
+const folder = ".imggo-webhooks";
+
+/** Where the session is kept. */
+export const devSessionFile: string = `${folder}/dev.json`;
+
+/** The session of the working folder; empty where there is none. */
+export function readDevSession(): DevSession {
+  try {
+    const { url, secret } = JSON.parse(readFileSync(devSessionFile, "utf8"));
+    return {
+      ...(typeof url === "string" && { url }),
+      ...(typeof secret === "string" && { secret }),
+    };
+  } catch {
+    return {};
+  }
+}
+
+/** Keeps a session, readable by its owner only and out of git. */
+export function writeDevSession(session: DevSession): void {
+  mkdirSync(folder, { recursive: true });
+  if (!existsSync(`${folder}/.gitignore`)) writeFileSync(`${folder}/.gitignore`, "*\n");
+  writeFileSync(devSessionFile, `${JSON.stringify(session, null, 2)}\n`, { mode: 0o600 });
+  // A file that was there already keeps its mode when it is written.
+  chmodSync(devSessionFile, 0o600);
+}

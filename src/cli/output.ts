@@ -1,0 +1,12 @@
+import process from "node:process";
+import { styleText } from "node:util";
+
+/** Prints one result: as a line for people, or as one JSON object. */
+export function print(json: boolean | undefined, text: string, object: object): void {
+  process.stdout.write(`${json ? JSON.stringify(object) : text}\n`);
+}
+
+/** Text in a colour, where standard output is a terminal that shows any. */
+export function colored(color: "green" | "red" | "yellow" | "bold" | "dim", text: string): string {
+  return styleText(color, text, { stream: process.stdout });
+}

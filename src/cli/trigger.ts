@@ -1,0 +1,145 @@
+import process from "node:process";
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { sign, signatureHeader } from "../signature.ts";
+import { ExpectedError } from "./expected-error.ts";
+import { readInput } from "./input.ts";
+import { colored, print } from "./output.ts";
+import {
+  type Dialect,
+  dialects,
+  sampleEvent,
+  type SampleName,
+  sampleNames,
+} from "./sample-event.ts";
+import { defaultTarget } from "./target.ts";
+
+interface TriggerFlags {
+  readonly to?: string;
+  readonly dialect: Dialect;
+  readonly result?: string;
+  readonly count: number;
+  readonly duplicates: number;
+  readonly forge?: true;
+  readonly json?: true;
+}
+
+/** What a receiver answered. */
+interface Answer {
+  readonly http_status: number;
+  readonly status?: string;
+  readonly code?: string;
+  readonly id?: string;
+  readonly ms: number;
+}
+
+// ImgGo's own client gives up then.
+const timeoutMs = 30_000;
+const concurrency = 16;
+
+/** `trigger`: sends samples as ImgGo would. */
+export function addTrigger(program: Command): Command {
+  return program
+    .command("trigger")
+    .description("send signed samples to a receiver and print each answer")
+    .addArgument(new Argument("<event>", "what happened to the job").choices(sampleNames))
+    .option("--to <url>", "the receiver (default: the one of `dev`, or of PORT and WEBHOOK_PATH)")
+    .addOption(
+      new Option("--dialect <name>", "how ImgGo writes it").choices(dialects).default("nested"),
+    )
+    .option("--result <file>", "a JSON file with the result; - for standard input")
+    .option("--count <n>", "how many different events", wholeNumber(1), 1)
+    .option("--duplicates <n>", "how many more times each is sent, all at once", wholeNumber(0), 0)
+    .option("--forge", "sign with another secret: to see it refused")
+    .action(trigger);
+}
+
+async function trigger(name: SampleName, flags: TriggerFlags): Promise<void> {
+  const target = defaultTarget();
+  const url = flags.to ?? target.url;
+  if (!URL.canParse(url)) throw new ExpectedError(2, `--to expects a whole URL, got ${url}`);
+  const secret = flags.forge ? crypto.randomUUID() : target.secret;
+  const result = flags.result === undefined ? undefined : readResult(flags.result);
+
+  const counts = new Map<string, number>();
+  const send = async (body: string) => {
+    const answer = await post(url, body, secret);
+    const label = answer.status ?? answer.code ?? "no ImgGo receiver";
+    counts.set(label, (counts.get(label) ?? 0) + 1);
+    const good = answer.http_status === 200;
+    const status = colored(good ? "green" : "red", String(answer.http_status));
+    const parts = [status, label, answer.id ?? [], colored("dim", `${answer.ms} ms`)].flat();
+    print(flags.json, parts.join(" "), answer);
+    if (good === (flags.forge === true)) process.exitCode = 1;
+  };
+
+  let left = flags.count;
+  const sender = async () => {
+    while (left-- > 0) {
+      const body = sampleEvent(name, flags.dialect, result);
+      await Promise.all(Array.from({ length: 1 + flags.duplicates }, () => send(body)));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, flags.count) }, sender));
+  if (!flags.json && flags.count * (1 + flags.duplicates) > 1) {
+    const parts = [...counts].map(([label, count]) => `${count} ${label}`);
+    process.stdout.write(`${colored("bold", parts.join(", "))}\n`);
+  }
+}
+
+async function post(url: string, body: string, secret: string): Promise<Answer> {
+  const startedAt = performance.now();
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(url, {
+      method: "POST",
+      headers: {
+        "Content-Type": "application/json",
+        "User-Agent": "ImgGo-Webhook/1.0",
+        [signatureHeader]: await sign(body, secret),
+      },
+      body,
+      redirect: "manual",
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    text = await response.text();
+  } catch (cause) {
+    throw new ExpectedError(
+      1,
+      `No answer from ${url}: is a receiver running there? \`dev\` starts one; --to names another.`,
+      { cause },
+    );
+  }
+  const ms = Math.round(performance.now() - startedAt);
+  return { http_status: response.status, ...fieldsOf(text), ms };
+}
+
+/** What of an answer is a receiver's; anything else that answers has none of it. */
+function fieldsOf(text: string): { status?: string; code?: string; id?: string } {
+  try {
+    const { status, code, id } = JSON.parse(text);
+    return Object.fromEntries(
+      Object.entries({ status, code, id }).filter(([, value]) => typeof value === "string"),
+    );
+  } catch {
+    return {};
+  }
+}
+
+function readResult(file: string): unknown {
+  const text = new TextDecoder().decode(readInput(file));
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ExpectedError(2, `--result expects a file of JSON; ${file} is not.`, { cause });
+  }
+}
+
+function wholeNumber(from: number): (text: string) => number {
+  return (text) => {
+    if (!/^\d+$/.test(text) || Number(text) < from) {
+      throw new InvalidArgumentError(`Expected a whole number from ${from}.`);
+    }
+    return Number(text);
+  };
+}

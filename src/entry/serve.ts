@@ -1,0 +1,125 @@
+import process from "node:process";
+import type { Config } from "../config.ts";
+import { within } from "../deadline.ts";
+import { createLogger, type Logger } from "../logger.ts";
+import { forward } from "../processor/forward.ts";
+import { log } from "../processor/log.ts";
+import type { Processor } from "../processor/processor.ts";
+import { createReceiver } from "../receiver.ts";
+import { type Environment, readSettings, type Settings, SettingsError } from "../settings.ts";
+import { openStorage } from "../storage/open.ts";
+import type { Listen, Server } from "./listen/listen.ts";
+import { loadConfig } from "./load-config.ts";
+
+/** What {@linkcode serve} takes beside a runtime's server. */
+export interface ServeOptions {
+  /** Default the process's environment. */
+  readonly env?: Environment;
+  /** The configuration file. Default the one in the working folder, if there is one. */
+  readonly configFile?: string;
+  /** Holds where neither the environment nor the configuration says otherwise. */
+  readonly defaults?: Config;
+  /** Is told where the server listens. */
+  readonly onListening?: (url: URL, settings: Settings) => void;
+}
+
+// Orchestrators and Deno Deploy kill 5 s after they ask a process to stop.
+const closeWithinMs = 3_500;
+
+/**
+ * Runs a server until SIGINT or SIGTERM, then ends the process: 0 after a clean stop, 1 where it
+ * could not start, 2 where a setting is wrong. A second signal ends it at once.
+ */
+export async function serve(listen: Listen, options: ServeOptions = {}): Promise<void> {
+  // A reader of the log that goes away must not take the server with it.
+  process.stdout.on("error", () => {});
+  try {
+    process.exit(await run(listen, options));
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(error instanceof SettingsError ? 2 : 1);
+  }
+}
+
+async function run(listen: Listen, options: ServeOptions): Promise<number> {
+  const { env = process.env, configFile, defaults, onListening } = options;
+  const config = { ...defaults, ...await loadConfig(configFile) };
+  const settings = readSettings(env, config);
+  const logger = createLogger({
+    level: settings.logLevel,
+    format: settings.logFormat ?? (process.stdout.isTTY ? "text" : "json"),
+    write: (line) => process.stdout.write(`${line}\n`),
+  });
+
+  const storage = typeof settings.storage === "string"
+    ? await openStorage(settings.storage)
+    : settings.storage;
+  await storage.ping();
+  const receiver = createReceiver({
+    secrets: settings.secrets,
+    storage,
+    processors: processorsOf(settings, config),
+    path: settings.path,
+    maxBodyBytes: settings.maxBodyBytes,
+    role: settings.role,
+    ...(config.dedupeKey && { dedupeKey: config.dedupeKey }),
+    ...(config.worker && { worker: config.worker }),
+    logger,
+  });
+
+  const stopSignal = nextSignal();
+  const server = await listenOrExplain(listen, receiver.fetch, settings);
+  receiver.start();
+  const url = urlOf(settings, server.port);
+  logger.info("listening", { url: url.href, role: settings.role, pid: process.pid });
+  onListening?.(url, settings);
+
+  logger.info("stopping", { signal: await stopSignal });
+  void nextSignal().then(() => process.exit(1));
+  await Promise.all([close(server, logger), receiver.stop()]);
+  await storage.close();
+  logger.info("stopped");
+  return 0;
+}
+
+function processorsOf({ forward: target }: Settings, config: Config): Record<string, Processor> {
+  const named = { ...(target && { forward: forward(target) }), ...config.processors };
+  return Object.keys(named).length > 0 ? named : { log };
+}
+
+async function listenOrExplain(
+  listen: Listen,
+  handler: (request: Request) => Promise<Response>,
+  { host: hostname, port }: Settings,
+): Promise<Server> {
+  try {
+    return await listen(handler, { hostname, port });
+  } catch (cause) {
+    const { code, message } = cause as { code?: string; message?: string };
+    const reason = code === "EADDRINUSE" || /in use/i.test(message ?? "")
+      ? "something else listens there; set PORT to another one"
+      : message;
+    throw new Error(`Cannot listen on ${hostname}, port ${port}: ${reason}.`, { cause });
+  }
+}
+
+function urlOf({ host, path }: Settings, port: number): URL {
+  // Every address is no address that a client can use.
+  const hostname = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  const authority = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return new URL(path, `http://${authority}:${port}`);
+}
+
+function nextSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    process.once("SIGINT", () => resolve("SIGINT"));
+    process.once("SIGTERM", () => resolve("SIGTERM"));
+  });
+}
+
+async function close(server: Server, logger: Logger): Promise<void> {
+  const late = () => new Error("late");
+  await within(server.close(), closeWithinMs, late).catch(() => {
+    logger.warn("connections were still open");
+  });
+}

@@ -1,0 +1,84 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createRequire } from "node:module";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+/** The checkout's root. */
+export const root: string = fileURLToPath(new URL("../..", import.meta.url));
+
+const bin = `${root}node_modules/.bin/`;
+const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
+
+/** How each runtime runs a TypeScript file of the checkout, from any folder. */
+export const runtimes: Readonly<Record<"node" | "bun" | "deno", readonly string[]>> = {
+  node: [`${bin}node`, "--import", tsx],
+  bun: [`${bin}bun`],
+  deno: [`${bin}deno`, "run", "-A", "--config", `${root}deno.json`],
+};
+
+/** A process that a test started. */
+export interface Process {
+  readonly child: ChildProcess;
+  /** What it printed so far, on both streams. */
+  output(): string;
+  /**
+   * Waits until what it printed matches, so many times. The first match. Rejects when it ends
+   * without.
+   *
+   * @param pattern With the flag `g`.
+   */
+  prints(pattern: RegExp, times?: number): Promise<RegExpMatchArray>;
+  /** Its exit code, or the signal that ended it. */
+  readonly ended: Promise<number | string>;
+  /** Sends a signal, and waits for the end. */
+  end(signal: NodeJS.Signals): Promise<number | string>;
+}
+
+/** Starts a process with just this environment and the path. */
+export function startProcess(
+  [command = "", ...args]: readonly string[],
+  { env, cwd }: { env: Record<string, string>; cwd: string },
+): Process {
+  const { PATH = "", HOME = "" } = process.env;
+  const child = spawn(command, args, {
+    cwd,
+    env: { PATH, HOME, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let printed = "";
+  const watchers = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (text: string) => {
+      printed += text;
+      for (const watcher of watchers) watcher();
+    });
+  }
+  const ended = once(child, "close").then(([code, signal]) => code ?? signal);
+  return {
+    child,
+    output: () => printed,
+    prints: (pattern, times = 1) =>
+      new Promise((resolve, reject) => {
+        const watch = () => {
+          const [first, ...more] = printed.matchAll(pattern);
+          if (first === undefined || more.length + 1 < times) return;
+          watchers.delete(watch);
+          resolve(first);
+        };
+        watchers.add(watch);
+        watch();
+        ended.then((code) => reject(new Error(`ended with ${code}:\n${printed}`)));
+      }),
+    ended,
+    end: (signal) => {
+      child.kill(signal);
+      return ended;
+    },
+  };
+}
+
+/** Waits for the line that a server logs when it listens; its webhook's URL. */
+export async function listeningUrl({ prints }: Process): Promise<string> {
+  const [, url = ""] = await prints(/"message":"listening","url":"([^"]+)"/g);
+  return url;
+}
