@@ -136,18 +136,30 @@ function decide(
 function keepLease(claim: Claim, { storage, leaseMs, logger }: AttemptSettings, lost: () => void) {
   // By this process's steady clock: later than this another worker may have the delivery.
   let heldUntil = performance.now() + leaseMs;
+  let expiry = setTimeout(lost, leaseMs);
+  let released = false;
   const renew = async () => {
     const askedAt = performance.now();
     try {
-      if (await storage.renew(claim, leaseMs)) heldUntil = askedAt + leaseMs;
-      else lost();
+      const renewed = await storage.renew(claim, leaseMs);
+      if (released) return;
+      if (!renewed) return lost();
+      heldUntil = askedAt + leaseMs;
+      clearTimeout(expiry);
+      expiry = setTimeout(lost, heldUntil - performance.now());
     } catch {
       logger.warn("lease not renewed", { id: claim.eventId, processor: claim.processor });
-      if (performance.now() >= heldUntil) lost();
     }
   };
   const timer = setInterval(renew, leaseMs / 3);
-  return { heldUntil: () => heldUntil, release: () => clearInterval(timer) };
+  return {
+    heldUntil: () => heldUntil,
+    release() {
+      released = true;
+      clearInterval(timer);
+      clearTimeout(expiry);
+    },
+  };
 }
 
 /**

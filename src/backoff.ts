@@ -19,5 +19,7 @@ export function retryDelay(
   { firstMs = 2_000, maxMs = 3_600_000 }: BackoffOptions = {},
   random: () => number = Math.random,
 ): number {
-  return Math.round(random() * Math.min(maxMs, firstMs * 2 ** (attempt - 1)));
+  // Beyond 2^52 doubling says nothing more, and in the end it would be infinite.
+  const longest = Math.min(maxMs, firstMs * 2 ** Math.min(attempt - 1, 52));
+  return Math.round(random() * longest);
 }

@@ -61,15 +61,23 @@ const opaqueText = (expected: string) =>
 
 const id = opaqueText("expected text of 1 to 255 characters, none of them a control character");
 
+// Of a key that is missing, valibot asks the object for the message.
+const missing = (issue: v.ObjectIssue) =>
+  issue.path === undefined ? "expected an object" : "expected a value here, there is none";
+
 const envelope = v.object({
   event: opaqueText("expected the name of an event"),
   timestamp: v.nullish(v.string("expected a time as text, in ISO 8601")),
-}, "expected an object");
+}, missing);
 
 const job = { job_id: id, pattern_id: v.nullish(id, null) };
 
 const succeeded = v.pipe(
-  v.object({ ...job, result: v.optional(v.unknown()), manifest: v.optional(v.unknown()) }),
+  v.object({
+    ...job,
+    result: v.optional(v.unknown()),
+    manifest: v.optional(v.unknown()),
+  }, missing),
   v.check((wire) => "result" in wire || "manifest" in wire, "expected `result` or `manifest`"),
 );
 
@@ -79,11 +87,15 @@ const failed = v.object({
   error: v.nullish(
     v.union([
       v.string(),
-      v.object({ code: v.nullish(v.string()), message: v.nullish(v.string()) }),
+      v.pipe(
+        // To valibot a list is an object too.
+        v.custom<JsonRecord>(isRecord),
+        v.object({ code: v.nullish(v.string()), message: v.nullish(v.string()) }),
+      ),
     ], errorText),
     null,
   ),
-});
+}, missing);
 
 // Every name under which a job's end is sent, and the one that processors see.
 const terminalEvents: ReadonlyMap<string, WebhookEvent["event"]> = new Map([

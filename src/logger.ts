@@ -50,7 +50,9 @@ export function withFields(logger: Logger, fields: LogFields): Logger {
 }
 
 function jsonLine(time: Date, level: LogLevel, message: string, fields: LogFields): string {
-  return JSON.stringify({ time: time.toISOString(), level, message, ...fields });
+  const own = { time: time.toISOString(), level, message };
+  // Twice: first in the line, and not to be replaced by a field of the same name.
+  return JSON.stringify({ ...own, ...fields, ...own });
 }
 
 function textLine(time: Date, level: LogLevel, message: string, fields: LogFields): string {

@@ -125,7 +125,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     logger = silentLogger,
   } = options;
   const secrets = requireSecrets(options);
-  requirePath("path", path, /^\/$|^(?:\/[\w.~-]+)+$/, "/webhook");
+  requirePath("path", path, /^(?!\/(?:healthz|readyz)$)(?:\/$|(?:\/[\w.~-]+)+$)/, "/webhook");
   requirePath("basePath", basePath, /^(?:\/[\w.~-]+)*$/, "/hooks, without a slash at the end");
 
   const worker = createWorker({ storage, processors, logger }, options.worker);
@@ -154,7 +154,6 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     }
     const giveUp = new AbortController();
     unsettledAccepts++;
-    // In an async function, so that a storage which throws instead of rejecting is no special case.
     const accepting = (async () => await storage.accept(event, giveUp.signal))()
       .finally(() => unsettledAccepts--);
     try {
@@ -227,7 +226,9 @@ export function createReceiver(options: ReceiverOptions): Receiver {
 
   const ready: Handler = async () => {
     const late = () => new Error("the storage was too slow");
-    await within(storage.ping(), readyWithinMs, late).catch((cause) => {
+    // In an async function, so that a storage which throws instead of rejecting is no special case.
+    const answer = (async () => await storage.ping())();
+    await within(answer, readyWithinMs, late).catch((cause) => {
       throw new WebhookError("storage_unavailable", {}, { cause });
     });
     return Response.json({ status: "ready" });

@@ -175,7 +175,9 @@ export function readSettings(env: Environment, config: Config = {}): Settings {
     ? undefined
     : forwardProblem(String(input.FORWARD_URL), allowPrivate.success && allowPrivate.output);
   if (forwardTo !== undefined) {
-    problems.push(`${labels.FORWARD_URL}: ${forwardTo} (FORWARD_ALLOW_PRIVATE=true)`);
+    const allowed = forwardProblem(String(input.FORWARD_URL), true) === undefined;
+    const hint = allowed ? "; FORWARD_ALLOW_PRIVATE=true allows it" : "";
+    problems.push(`${labels.FORWARD_URL}: ${forwardTo}${hint}`);
   }
   problems.push(...configProblems(config));
   if (!parsed.success || problems.length > 0) throw new SettingsError(problems);

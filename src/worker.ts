@@ -142,8 +142,9 @@ export function createWorker(
           if (attempts.size === 0) break;
           if (claimed === 0 || attempts.size === concurrency) await Promise.race(attempts);
         }
-        await Promise.all(attempts);
       } finally {
+        // What was started is waited for, also where the storage failed meanwhile.
+        await Promise.all(attempts);
         clearTimeout(budget);
         pools.delete(pool);
       }

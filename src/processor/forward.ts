@@ -28,10 +28,8 @@ export function forwardProblem(url: string | URL, allowPrivate = false): string 
   const { protocol, hostname } = new URL(url);
   if (protocol !== "https:" && protocol !== "http:") return "expected an https: URL";
   if (allowPrivate) return undefined;
-  if (protocol === "http:") {
-    return "expected an https: URL; private targets must be allowed to use http:";
-  }
-  if (isPrivateHost(hostname)) return "expected a public host; private targets must be allowed";
+  if (protocol === "http:") return "expected an https: URL";
+  if (isPrivateHost(hostname)) return "expected a host that is not private";
   return undefined;
 }
 
@@ -76,7 +74,7 @@ export function forward(options: ForwardOptions): Processor {
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     });
     // What the target says is not read: only its status counts, and it could be endless.
-    await response.body?.cancel();
+    response.body?.cancel().catch(() => {});
     judge(response);
   };
 }
@@ -94,7 +92,9 @@ function judge({ ok, status, headers, type }: Response): void {
 /** The delay in milliseconds that a `Retry-After` asks for (RFC 9110, 10.2.3), a day at the most. */
 function retryAfter(header: string | null): number | undefined {
   if (header === null) return undefined;
-  const afterMs = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
+  // `Date.parse` takes much more than HTTP's dates, which all begin with the name of a day.
+  const at = /^[a-z]/i.test(header) ? Date.parse(header) : NaN;
+  const afterMs = /^\d+$/.test(header) ? Number(header) * 1_000 : at - Date.now();
   if (Number.isNaN(afterMs)) return undefined;
   return Math.min(Math.max(afterMs, 0), 24 * 3_600_000);
 }
@@ -104,6 +104,15 @@ function basicAuthorization(url: URL): string | undefined {
   if (username === "" && password === "") return undefined;
   url.username = "";
   url.password = "";
-  const text = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const text = `${decoded(username)}:${decoded(password)}`;
   return `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(text)))}`;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A URL may hold a `%` that begins no escape.
+    return text;
+  }
 }

@@ -59,6 +59,7 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
   const keys = new Map<string, Key>();
   const open = new Set<MemoryDelivery>();
   let sequence = 0;
+  let turn = 0;
 
   const ofJob = (event: NewEvent, name: string) =>
     (eventsOfJob.get(event.jobId ?? "") ?? []).filter((each) =>
@@ -94,7 +95,7 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
       };
     }
     const stored: MemoryEvent = {
-      event,
+      event: { ...event },
       body: event.body.slice(),
       sequence: ++sequence,
       state: event.state,
@@ -139,7 +140,7 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
       a.dueAt - b.dueAt || a.stored.sequence - b.stored.sequence
     );
     const queues = processors.map((name) => due.filter(({ processor }) => processor === name));
-    for (const delivery of interleave(queues)) {
+    for (const delivery of interleave(queues, turn++)) {
       if (claims.length === limit) break;
       const { processor, stored } = delivery;
       const { id: eventId, receivedAt } = stored.event;
@@ -151,7 +152,7 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
         exhausted.push({ eventId, processor, fence: delivery.fence });
       } else {
         delivery.state = "running";
-        delivery.dueAt = time + leaseMs;
+        delivery.dueAt = Math.ceil(time + leaseMs);
         const fence = ++delivery.fence;
         const attempt = ++delivery.attempts;
         claims.push({ eventId, processor, fence, attempt, receivedAt, body: stored.body.slice() });
@@ -169,7 +170,7 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
       end(delivery, "dead", outcome.error);
     } else {
       delivery.state = "pending";
-      delivery.dueAt = now() + (outcome.kind === "retry" ? outcome.afterMs : 0);
+      delivery.dueAt = Math.ceil(now() + (outcome.kind === "retry" ? outcome.afterMs : 0));
       if (outcome.kind === "retry") delivery.lastError = outcome.error;
       else delivery.attempts--;
     }
@@ -228,7 +229,7 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
     claim: async (request) => claim(request),
     async renew(lease, leaseMs) {
       const delivery = held(lease);
-      if (delivery) delivery.dueAt = now() + leaseMs;
+      if (delivery) delivery.dueAt = Math.ceil(now() + leaseMs);
       return delivery !== undefined;
     },
     settle: async (lease, outcome) => settle(lease, outcome),

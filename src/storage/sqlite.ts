@@ -185,23 +185,19 @@ export function sqliteStorage(
   path: string,
   { now = Date.now, busyTimeoutMs = 4_000 }: SqliteStorageOptions = {},
 ): Storage {
-  let connecting: Promise<Connection> | undefined;
-
-  const connect = async (signal?: AbortSignal): Promise<Connection> => {
-    connecting ??= whileBusy(() => open(path), signal).catch((error) => {
-      connecting = undefined;
-      throw error;
-    });
-    return await connecting;
-  };
+  let connection: Connection | undefined;
+  let turn = 0;
 
   // `node:sqlite` waits for a lock by blocking the thread, and with it every other request; so
   // SQLite is told not to wait, and the waiting is done here.
-  const whileBusy = async <T>(work: () => T, signal?: AbortSignal): Promise<T> => {
+  const whileBusy = async <T>(
+    work: (connection: Connection) => T,
+    signal?: AbortSignal,
+  ): Promise<T> => {
     const giveUpAt = performance.now() + busyTimeoutMs;
     for (let wait = 2;; wait = Math.min(wait * 2, 50)) {
       try {
-        return work();
+        return work(connection ??= open(path));
       } catch (cause) {
         const error = classify(cause, path);
         const late = signal?.aborted || performance.now() + wait > giveUpAt;
@@ -211,18 +207,10 @@ export function sqliteStorage(
     }
   };
 
-  const read = async <T>(work: (connection: Connection) => T): Promise<T> => {
-    const connection = await connect();
-    return await whileBusy(() => work(connection));
-  };
+  const read = whileBusy;
 
-  const write = async <T>(
-    work: (connection: Connection) => T,
-    signal?: AbortSignal,
-  ): Promise<T> => {
-    const connection = await connect(signal);
-    return await whileBusy(() => transact(connection, work), signal);
-  };
+  const write = <T>(work: (connection: Connection) => T, signal?: AbortSignal): Promise<T> =>
+    whileBusy((open) => transact(open, work), signal);
 
   return {
     accept: (event, signal) => write((connection) => accept(connection, event, now()), signal),
@@ -232,14 +220,15 @@ export function sqliteStorage(
       const anyDue = (connection: Connection) =>
         request.processors.some((name) => connection.one("anyDue", name, time) !== undefined);
       if (!await read(anyDue)) return { claims: [], exhausted: [] };
-      return await write((connection) => claim(connection, request, now()));
+      return await write((connection) => claim(connection, request, turn++, now()));
     },
     renew: (lease, leaseMs) =>
       write((connection) => {
         const event = connection.one<EventRow>("eventOfLease", lease.eventId);
         if (event === undefined) return false;
         const { processor, fence } = lease;
-        return connection.run("renew", now() + leaseMs, event.seq, processor, fence) === 1;
+        return connection.run("renew", Math.ceil(now() + leaseMs), event.seq, processor, fence) ===
+          1;
       }),
     settle: (lease, outcome) => write((connection) => settle(connection, lease, outcome, now())),
     get: (id) =>
@@ -252,8 +241,8 @@ export function sqliteStorage(
     prune: ({ receivedBefore, limit }) =>
       write((connection) => prune(connection, receivedBefore, limit, now())),
     ping: () => read((connection) => void connection.one("ping")),
+    // deno-lint-ignore require-await -- so that a failure is a rejection
     async close() {
-      const connection = await connecting?.catch(() => undefined);
       connection?.database.close();
     },
   };
@@ -391,31 +380,43 @@ function accept(connection: Connection, event: NewEvent, time: number): Acceptan
   return { id: event.id, duplicate: false, state, identical: true };
 }
 
-function claim(connection: Connection, request: ClaimRequest, time: number): ClaimResult {
-  const { processors, limit, leaseMs, maxAttempts } = request;
+function claim(
+  connection: Connection,
+  { processors, limit, leaseMs, maxAttempts }: ClaimRequest,
+  turn: number,
+  time: number,
+): ClaimResult {
   const claims: Claim[] = [];
   const exhausted: Lease[] = [];
-  const queues = processors.map((name) => connection.all<DueRow>("due", name, time, limit));
-  for (const { event_seq, processor, attempts, fence } of interleave(queues)) {
-    if (claims.length === limit) break;
-    const event = connection.one<ClaimedEventRow>("claimedEvent", event_seq);
-    if (event === undefined || event.state === "superseded") {
-      connection.run("withdrawOne", event_seq, processor);
-    } else if (attempts >= maxAttempts) {
-      connection.run("exhaust", lastAttemptLost, event_seq, processor);
-      exhausted.push({ eventId: event.id, processor, fence });
-    } else {
-      connection.run("claim", time + leaseMs, event_seq, processor);
-      claims.push({
-        eventId: event.id,
-        processor,
-        fence: fence + 1,
-        attempt: attempts + 1,
-        receivedAt: event.received_at,
-        body: event.body,
-      });
+  const heldUntil = Math.ceil(time + leaseMs);
+  let skipped: boolean;
+  do {
+    skipped = false;
+    const queues = processors.map((name) => connection.all<DueRow>("due", name, time, limit));
+    for (const { event_seq, processor, attempts, fence } of interleave(queues, turn)) {
+      if (claims.length === limit) break;
+      const event = connection.one<ClaimedEventRow>("claimedEvent", event_seq);
+      if (event === undefined || event.state === "superseded") {
+        connection.run("withdrawOne", event_seq, processor);
+        skipped = true;
+      } else if (attempts >= maxAttempts) {
+        connection.run("exhaust", lastAttemptLost, event_seq, processor);
+        exhausted.push({ eventId: event.id, processor, fence });
+        skipped = true;
+      } else {
+        connection.run("claim", heldUntil, event_seq, processor);
+        claims.push({
+          eventId: event.id,
+          processor,
+          fence: fence + 1,
+          attempt: attempts + 1,
+          receivedAt: event.received_at,
+          body: event.body,
+        });
+      }
     }
-  }
+    // What is not run took the place of what is due behind it.
+  } while (skipped && claims.length < limit);
   return { claims, exhausted };
 }
 
@@ -427,7 +428,7 @@ function settle(connection: Connection, lease: Lease, outcome: Outcome, time: nu
   const changed = connection.run(
     "settle",
     state,
-    outcome.kind === "retry" ? time + outcome.afterMs : dueAt,
+    outcome.kind === "retry" ? Math.ceil(time + outcome.afterMs) : dueAt,
     outcome.kind === "released" ? 1 : 0,
     "error" in outcome ? outcome.error : null,
     event.seq,

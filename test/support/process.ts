@@ -24,8 +24,6 @@ export interface Process {
   /**
    * Waits until what it printed matches, so many times. The first match. Rejects when it ends
    * without.
-   *
-   * @param pattern With the flag `g`.
    */
   prints(pattern: RegExp, times?: number): Promise<RegExpMatchArray>;
   /** Its exit code, or the signal that ended it. */
@@ -59,8 +57,9 @@ export function startProcess(
     output: () => printed,
     prints: (pattern, times = 1) =>
       new Promise((resolve, reject) => {
+        const all = new RegExp(pattern, `${pattern.flags.replace("g", "")}g`);
         const watch = () => {
-          const [first, ...more] = printed.matchAll(pattern);
+          const [first, ...more] = printed.matchAll(all);
           if (first === undefined || more.length + 1 < times) return;
           watchers.delete(watch);
           resolve(first);
@@ -79,6 +78,6 @@ export function startProcess(
 
 /** Waits for the line that a server logs when it listens; its webhook's URL. */
 export async function listeningUrl({ prints }: Process): Promise<string> {
-  const [, url = ""] = await prints(/"message":"listening","url":"([^"]+)"/g);
+  const [, url = ""] = await prints(/"message":"listening","url":"([^"]+)"/);
   return url;
 }

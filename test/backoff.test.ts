@@ -1,0 +1,59 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { retryDelay } from "../src/backoff.ts";
+
+const nearlyOne = () => 1 - Number.EPSILON;
+
+test("retryDelay() doubles its longest wait with each attempt, from two seconds to an hour", () => {
+  const longest = Array.from({ length: 13 }, (_, index) => retryDelay(index + 1, {}, nearlyOne));
+  expect(longest).toEqual([
+    2_000,
+    4_000,
+    8_000,
+    16_000,
+    32_000,
+    64_000,
+    128_000,
+    256_000,
+    512_000,
+    1_024_000,
+    2_048_000,
+    3_600_000,
+    3_600_000,
+  ]);
+});
+
+test("retryDelay() waits any part of its longest wait", () => {
+  expect(retryDelay(3, {}, () => 0)).toBe(0);
+  expect(retryDelay(3, {}, () => 0.25)).toBe(2_000);
+  expect(retryDelay(3, {}, () => 0.5)).toBe(4_000);
+});
+
+test("retryDelay() begins and ends where its options say", () => {
+  const options = { firstMs: 10, maxMs: 25 };
+  expect([1, 2, 3, 4].map((attempt) => retryDelay(attempt, options, nearlyOne)))
+    .toEqual([10, 20, 25, 25]);
+});
+
+test("retryDelay() has an answer for attempts beyond all doubling", () => {
+  expect(retryDelay(5_000, {}, nearlyOne)).toBe(3_600_000);
+  expect(retryDelay(5_000, { firstMs: 0 }, nearlyOne)).toBe(0);
+});
+
+test("retryDelay() is chance unless it is given another", () => {
+  const delays = Array.from({ length: 50 }, () => retryDelay(10));
+  expect(new Set(delays).size).toBeGreaterThan(1);
+});
+
+test("retryDelay() is a whole number between nothing and its longest wait", () => {
+  const options = fc.record({ firstMs: fc.nat(10_000), maxMs: fc.nat(10_000_000) });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 1_000 }), options, (attempt, { firstMs, maxMs }) => {
+      const delay = retryDelay(attempt, { firstMs, maxMs });
+      expect(Number.isInteger(delay)).toBe(true);
+      expect(delay).toBeGreaterThanOrEqual(0);
+      expect(delay).toBeLessThanOrEqual(maxMs);
+      if (attempt === 1) expect(delay).toBeLessThanOrEqual(firstMs);
+    }),
+  );
+});

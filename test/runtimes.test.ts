@@ -1,0 +1,89 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** The tests of what runs everywhere. The tests of one runtime are not among them. */
+const files: readonly string[] = [
+  "test/backoff.test.ts",
+  "test/body.test.ts",
+  "test/event.test.ts",
+  "test/signature.test.ts",
+  "test/storage/memory.test.ts",
+  "test/storage/sqlite.test.ts",
+];
+
+const vitest = "node_modules/vitest/vitest.mjs";
+const runtimes: Readonly<Record<string, readonly string[]>> = {
+  // vitest's forks do not start under Bun.
+  bun: ["node_modules/.bin/bun", "--bun", vitest, "run", "--pool=threads"],
+  deno: ["node_modules/.bin/deno", "run", "-A", "--node-modules-dir=manual", vitest, "run"],
+};
+
+/** The part of vitest's JSON report that is read here. */
+interface Report {
+  readonly numFailedTests: number;
+  readonly numPassedTests: number;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly failureMessages: readonly string[];
+    }[];
+  }[];
+}
+
+async function runTests([command = "", ...args]: readonly string[], outputFile: string) {
+  const options = ["--config", "test/vitest.config.ts", "--reporter=json"];
+  const { PATH = "", HOME = "" } = process.env;
+  return await new Promise<{ exitCode: unknown; output: string }>((resolve) => {
+    execFile(
+      join(root, command),
+      [...args, ...options, `--outputFile=${outputFile}`, ...files],
+      { cwd: root, env: { PATH, HOME }, timeout: 60_000 },
+      (error, stdout, stderr) =>
+        resolve({ exitCode: error ? error.code ?? error.signal : 0, output: stdout + stderr }),
+    );
+  });
+}
+
+describe.concurrent("the tests that need no particular runtime", () => {
+  test.each(Object.entries(runtimes))("pass under %s", async (_, command) => {
+    const folder = await mkdtemp(join(tmpdir(), "imggo-webhooks-"));
+    try {
+      const outputFile = join(folder, "report.json");
+      const { exitCode, output } = await runTests(command, outputFile);
+      const report: Report = JSON.parse(
+        await readFile(outputFile, "utf8").catch((cause: unknown) => {
+          throw new Error(`vitest wrote no report, ended with ${exitCode}:\n${output}`, { cause });
+        }),
+      );
+      const { testResults, numFailedTests, numPassedTests } = report;
+      const failures = testResults.flatMap(({ message, assertionResults }) => [
+        ...message ? [message] : [],
+        ...assertionResults.filter(({ status }) => status === "failed")
+          .map(({ fullName, failureMessages }) => [fullName, ...failureMessages].join("\n")),
+      ]);
+      expect(failures).toEqual([]);
+      expect(numFailedTests).toBe(0);
+      expect(exitCode, output).toBe(0);
+      // A file that is missing, or in which no test ran, is no failure to vitest.
+      const passed = testResults
+        .filter(({ assertionResults }) =>
+          assertionResults.some(({ status }) => status === "passed")
+        )
+        .map(({ name }) => relative(root, name));
+      expect(passed.sort()).toEqual(files);
+      expect(numPassedTests).toBeGreaterThan(150);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  }, 90_000);
+});
