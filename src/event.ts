@@ -49,24 +49,29 @@ export type ParsedEvent =
 type JsonRecord = Readonly<Record<string, unknown>>;
 
 // valibot's own messages repeat what was received; each schema here brings one that does not.
-const opaqueText = (expected: string) =>
+const opaqueText = (message: string) =>
   v.pipe(
-    v.string(expected),
+    v.string(message),
     v.check((text) => {
       const { length } = [...text];
       // A lone surrogate has no UTF-8 form: two ids that differ in one would be stored alike.
       return length >= 1 && length <= 255 && text.isWellFormed() && !/\p{Cc}/u.test(text);
-    }, expected),
+    }, message),
   );
 
-const id = opaqueText("expected text of 1 to 255 characters, none of them a control character");
+// By the keys that must be there.
+const expected = {
+  event: "expected the name of an event",
+  job_id: "expected text of 1 to 255 characters, none of them a control character",
+};
+const id = opaqueText(expected.job_id);
 
 // Of a key that is missing, valibot asks the object for the message.
-const missing = (issue: v.ObjectIssue) =>
-  issue.path === undefined ? "expected an object" : "expected a value here, there is none";
+const missing = ({ path }: v.ObjectIssue) =>
+  path === undefined ? "expected an object" : expected[path[0].key as keyof typeof expected];
 
 const envelope = v.object({
-  event: opaqueText("expected the name of an event"),
+  event: opaqueText(expected.event),
   timestamp: v.nullish(v.string("expected a time as text, in ISO 8601")),
 }, missing);
 
