@@ -1,5 +1,5 @@
 import { type BackoffOptions, retryDelay } from "./backoff.ts";
-import { pause } from "./deadline.ts";
+import { pause, within } from "./deadline.ts";
 import { parseEvent } from "./event.ts";
 import { type Logger, withFields } from "./logger.ts";
 import type { Processor } from "./processor/processor.ts";
@@ -128,7 +128,9 @@ function decide(
   const error = describeError(cause);
   if (permanent || claim.attempt >= settings.maxAttempts) return { kind: "dead", error };
   const asked = thrown?.name === "RetryLater" ? Number(thrown.afterMs) : NaN;
-  const afterMs = asked >= 0 ? asked : retryDelay(claim.attempt, settings.backoff);
+  const afterMs = asked >= 0 && asked < Infinity
+    ? asked
+    : retryDelay(claim.attempt, settings.backoff);
   return { kind: "retry", afterMs, error };
 }
 
@@ -169,12 +171,12 @@ function keepLease(claim: Claim, { storage, leaseMs, logger }: AttemptSettings, 
 async function settle(
   claim: Claim,
   outcome: Outcome,
-  { storage, logger }: AttemptSettings,
+  { storage, logger, leaseMs }: AttemptSettings,
   heldUntil: () => number,
 ): Promise<boolean> {
   for (let wait = 50;; wait = Math.min(wait * 2, 1_000)) {
     try {
-      return await storage.settle(claim, outcome);
+      return await within(storage.settle(claim, outcome), leaseMs, noAnswer);
     } catch {
       logger.warn("outcome not recorded yet", { id: claim.eventId, processor: claim.processor });
       if (performance.now() + wait > heldUntil()) return false;
@@ -182,6 +184,8 @@ async function settle(
     await pause(wait);
   }
 }
+
+const noAnswer = () => new Error("The storage does not answer.");
 
 function report(
   log: Logger,

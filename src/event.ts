@@ -75,7 +75,13 @@ const envelope = v.object({
   timestamp: v.nullish(v.string("expected a time as text, in ISO 8601")),
 }, missing);
 
-const job = { job_id: id, pattern_id: v.nullish(id, null) };
+const job = {
+  job_id: id,
+  pattern_id: v.nullish(
+    v.union([v.pipe(v.literal(""), v.transform(() => null)), id], expected.job_id),
+    null,
+  ),
+};
 
 const succeeded = v.pipe(
   v.object({
@@ -95,7 +101,10 @@ const failed = v.object({
       v.pipe(
         // To valibot a list is an object too.
         v.custom<JsonRecord>(isRecord),
-        v.object({ code: v.nullish(v.string()), message: v.nullish(v.string()) }),
+        v.object({
+          code: v.nullish(v.union([v.string(), v.pipe(v.number(), v.transform(String))])),
+          message: v.nullish(v.string()),
+        }),
       ),
     ], errorText),
     null,
@@ -125,9 +134,10 @@ export function parseEvent(body: Uint8Array, receivedAt: number = Date.now()): P
   if (!outer.success) return malformed(outer.issues);
   const record = json as JsonRecord;
 
-  const { data, ...beside } = record;
+  const { event: _, timestamp, ...flat } = record;
+  const { data, ...beside } = flat;
   const nested = isRecord(data) && !Object.hasOwn(record, "job_id");
-  const fields = nested ? data : record;
+  const fields = nested ? data : flat;
 
   const name = terminalEvents.get(outer.output.event);
   if (name === undefined) {
@@ -139,10 +149,10 @@ export function parseEvent(body: Uint8Array, receivedAt: number = Date.now()): P
     };
   }
 
-  const timestamp = [outer.output.timestamp, fields["completed_at"], fields["failed_at"]]
+  const endedAt = [timestamp, fields["timestamp"], fields["completed_at"], fields["failed_at"]]
     .find(isTimestamp) ?? new Date(receivedAt).toISOString();
   // What stands beside `data` is kept too, behind what stands in it.
-  const wire = nested ? { ...beside, ...data } : record;
+  const wire = nested ? { ...beside, ...data } : flat;
   const prefix = nested ? ["data"] : [];
 
   if (name === "job.succeeded") {
@@ -156,7 +166,7 @@ export function parseEvent(body: Uint8Array, receivedAt: number = Date.now()): P
       status: "succeeded" as const,
       result: source === "manifest" ? manifest : result,
     };
-    const event = { event: name, data: withExtras(canonical, wire, source), timestamp };
+    const event = { event: name, data: withExtras(canonical, wire, source), timestamp: endedAt };
     return { state: "accepted", event };
   }
 
@@ -164,7 +174,7 @@ export function parseEvent(body: Uint8Array, receivedAt: number = Date.now()): P
   if (!parsed.success) return malformed(parsed.issues, prefix);
   const { job_id, pattern_id, error } = parsed.output;
   const canonical = { job_id, pattern_id, status: "failed" as const, error: readError(error) };
-  const event = { event: name, data: withExtras(canonical, wire, "error"), timestamp };
+  const event = { event: name, data: withExtras(canonical, wire, "error"), timestamp: endedAt };
   return { state: "accepted", event };
 }
 
@@ -200,7 +210,7 @@ function readError(
 
 /** The canonical fields, and behind them whatever else was sent and says something. */
 function withExtras<T extends JsonRecord>(canonical: T, wire: JsonRecord, source: string): T {
-  const consumed = new Set([...Object.keys(canonical), "event", "timestamp", source]);
+  const consumed = new Set([...Object.keys(canonical), source]);
   // One dialect sends `manifest` and `error` always, the one that does not apply as null.
   const empty = (name: string) =>
     ["result", "manifest", "error"].includes(name) && wire[name] === null;

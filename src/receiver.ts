@@ -6,6 +6,7 @@ import { createEventId } from "./event-id.ts";
 import { defaultDedupeKey, type ParsedEvent, parseEvent, type WebhookEvent } from "./event.ts";
 import { toHex } from "./hex.ts";
 import { type Logger, silentLogger, withFields } from "./logger.ts";
+import { basePathProblem, healthPath, pathProblem, readyPath } from "./paths.ts";
 import type { Processor } from "./processor/processor.ts";
 import {
   importSecret,
@@ -20,6 +21,9 @@ import { createWorker, type DrainResult, type WorkerOptions } from "./worker.ts"
 
 /** What a process does: receive events, work through deliveries, or both. */
 export type Role = "all" | "receiver" | "worker";
+
+/** Each role there is. */
+export const roles: readonly Role[] = ["all", "receiver", "worker"];
 
 /** What {@linkcode createReceiver} takes. */
 export interface ReceiverOptions {
@@ -124,9 +128,19 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     role = "all",
     logger = silentLogger,
   } = options;
-  const secrets = requireSecrets(options);
-  requirePath("path", path, /^(?!\/(?:healthz|readyz)$)(?:\/$|(?:\/[\w.~-]+)+$)/, "/webhook");
-  requirePath("basePath", basePath, /^(?:\/[\w.~-]+)*$/, "/hooks, without a slash at the end");
+  const secrets = [options.secret ?? [], options.secrets ?? []].flat();
+  if (secrets.length === 0) {
+    throw new TypeError("createReceiver() expects a secret: the one that ImgGo showed.");
+  }
+  for (const secret of secrets) refuseOption("secret", secretProblem(secret));
+  refuseOption("path", pathProblem(path));
+  refuseOption("basePath", basePathProblem(basePath));
+  if (!(Number.isSafeInteger(maxBodyBytes) && maxBodyBytes >= 1)) {
+    refuseOption("maxBodyBytes", `expected a whole number of at least 1, got ${maxBodyBytes}`);
+  }
+  if (!roles.includes(role)) {
+    refuseOption("role", `expected one of ${roles.join(", ")}, got ${role}`);
+  }
 
   const worker = createWorker({ storage, processors, logger }, options.worker);
   const works = role !== "receiver" && Object.keys(processors).length > 0;
@@ -245,8 +259,8 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       response.headers.set("Allow", methods.join(", "));
       return response;
     });
-  route("/healthz", ["GET", "HEAD"], () => Response.json({ status: "ok" }));
-  route("/readyz", ["GET", "HEAD"], ready);
+  route(healthPath, ["GET", "HEAD"], () => Response.json({ status: "ok" }));
+  route(readyPath, ["GET", "HEAD"], ready);
   if (role !== "worker") route(path, ["POST"], receive);
 
   const fetch: Receiver["fetch"] = async (request, _env, context) => {
@@ -279,26 +293,9 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   };
 }
 
-function requireSecrets({ secret, secrets }: ReceiverOptions): readonly string[] {
-  const all = [secret ?? [], secrets ?? []].flat();
-  if (all.length === 0) {
-    throw new TypeError("createReceiver() expects a secret: the one ImgGo showed at registration.");
-  }
-  for (const each of all) {
-    const problem = secretProblem(each);
-    if (problem !== undefined) {
-      throw new TypeError(`createReceiver() cannot use a secret: ${problem}.`);
-    }
-  }
-  return all;
-}
-
-function requirePath(name: string, path: string, form: RegExp, example: string): void {
-  if (!form.test(path)) {
-    throw new TypeError(
-      `createReceiver() expects \`${name}\` to be plain segments such as ${example}; got "${path}".`,
-    );
-  }
+function refuseOption(name: string, problem: string | undefined): void {
+  if (problem === undefined) return;
+  throw new TypeError(`createReceiver() expects \`${name}\` in another form: ${problem}.`);
 }
 
 function refuseEncoding(request: Request): void {

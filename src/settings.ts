@@ -1,8 +1,9 @@
 import * as v from "valibot";
 import type { Config } from "./config.ts";
 import { type LogLevel, logLevels } from "./logger.ts";
+import { pathProblem } from "./paths.ts";
 import { forwardProblem } from "./processor/forward.ts";
-import type { Role } from "./receiver.ts";
+import { type Role, roles } from "./receiver.ts";
 import { secretProblem } from "./signature.ts";
 import type { Storage } from "./storage/storage.ts";
 import { expectedStorageUrl, parseStorageUrl } from "./storage/url.ts";
@@ -94,14 +95,7 @@ const schema = v.object({
   WEBHOOK_SECRET_PREVIOUS: v.optional(checked(secretProblem)),
   PORT: v.optional(wholeNumber(0, 65_535), 5000),
   HOST: v.optional(v.string("expected text"), "0.0.0.0"),
-  WEBHOOK_PATH: v.optional(
-    checked((path) =>
-      /^\/$|^(?:\/[\w.~-]+)+$/.test(path)
-        ? undefined
-        : `expected plain segments such as /webhook, ${got(path)}`
-    ),
-    "/webhook",
-  ),
+  WEBHOOK_PATH: v.optional(checked(pathProblem), "/webhook"),
   STORAGE_URL: v.optional(
     v.custom<string | Storage>(
       (value) =>
@@ -115,7 +109,7 @@ const schema = v.object({
   FORWARD_URL: v.optional(v.string("expected text")),
   FORWARD_SECRET: v.optional(checked(secretProblem)),
   FORWARD_ALLOW_PRIVATE: v.optional(flag, false),
-  ROLE: v.optional(oneOf<Role>(["all", "receiver", "worker"]), "all"),
+  ROLE: v.optional(oneOf(roles), "all"),
   MAX_BODY_BYTES: v.optional(wholeNumber(1, 64 * 1_048_576), 1_048_576),
   LOG_LEVEL: v.optional(oneOf(logLevels), "info"),
   LOG_FORMAT: v.optional(oneOf(["json", "text"])),
@@ -178,6 +172,14 @@ export function readSettings(env: Environment, config: Config = {}): Settings {
     const allowed = forwardProblem(String(input.FORWARD_URL), true) === undefined;
     const hint = allowed ? "; FORWARD_ALLOW_PRIVATE=true allows it" : "";
     problems.push(`${labels.FORWARD_URL}: ${forwardTo}${hint}`);
+  }
+  if (parsed.success && input.FORWARD_SECRET !== undefined && input.FORWARD_URL === undefined) {
+    problems.push(`${labels.FORWARD_SECRET}: expected a FORWARD_URL for which it signs`);
+  }
+  if (input.FORWARD_URL !== undefined && Object.hasOwn(config.processors ?? {}, "forward")) {
+    problems.push(
+      "processors.forward, in the configuration: expected another name, this is FORWARD_URL's",
+    );
   }
   problems.push(...configProblems(config));
   if (!parsed.success || problems.length > 0) throw new SettingsError(problems);

@@ -8,7 +8,7 @@ import { lastAttemptLost, type Storage } from "./storage/storage.ts";
 
 /** How deliveries are worked through. */
 export interface WorkerOptions {
-  /** How many attempts run at once. Default 10. */
+  /** How many attempts run at once, in the loop and in each drain. Default 10. */
   readonly concurrency?: number;
   /** How often a delivery is run before it is dead. Default 8. */
   readonly maxAttempts?: number;
@@ -78,6 +78,14 @@ export function createWorker(
     pollMs = 1_000,
   }: WorkerOptions = {},
 ): Worker {
+  requireNumber("concurrency", concurrency, 1);
+  requireNumber("maxAttempts", maxAttempts, 1);
+  requireNumber("timeoutMs", timeoutMs, 1);
+  requireNumber("leaseMs", leaseMs, 1);
+  requireNumber("pollMs", pollMs, 1);
+  requireNumber("backoff.firstMs", backoff.firstMs ?? 0, 0);
+  requireNumber("backoff.maxMs", backoff.maxMs ?? 0, 0);
+
   const settings: AttemptSettings = { storage, logger, leaseMs, timeoutMs, maxAttempts, backoff };
   const names = Object.keys(processors);
   const pools = new Set<Pool>();
@@ -92,12 +100,10 @@ export function createWorker(
   /** Claims and starts as many deliveries as the pool has room for; how many it got. */
   const fill = async (pool: Pool, onEnd: (result: AttemptResult) => void): Promise<number> => {
     const limit = concurrency - pool.attempts.size;
-    const { claims, exhausted } = await storage.claim({
-      processors: names,
-      limit,
-      leaseMs,
-      maxAttempts,
-    });
+    const request = { processors: names, limit, leaseMs, maxAttempts };
+    // What is claimed later than this has lost its lease already.
+    const late = () => new Error("The storage does not answer.");
+    const { claims, exhausted } = await within(storage.claim(request), leaseMs, late);
     for (const { eventId: id, processor } of exhausted) {
       logger.error("delivery dead", { id, processor, error: lastAttemptLost });
     }
@@ -164,4 +170,14 @@ export function createWorker(
       await within(idle(), 1_000, late).catch(() => logger.warn("a delivery did not stop in time"));
     },
   };
+}
+
+// Longer than this a timer fires at once, on every runtime: 24 days.
+const longestTimer = 2 ** 31 - 1;
+
+function requireNumber(name: string, value: number, least: number): void {
+  if (value >= least && value <= longestTimer) return;
+  throw new TypeError(
+    `The worker's option ${name} is unfit: expected ${least} to ${longestTimer}, got ${value}.`,
+  );
 }

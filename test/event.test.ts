@@ -243,7 +243,6 @@ const idsAccepted: Record<string, string> = {
   "with spaces and punctuation": "a b/c?d#e\"f'g\\h",
 };
 const idsRefused: Record<string, unknown> = {
-  "without a character": "",
   "of 256 characters": "j".repeat(256),
   "with a NUL": "j\0",
   "with a line end": "j\n",
@@ -283,6 +282,26 @@ for (const [kind, id] of Object.entries(idsRefused)) {
     }
   });
 }
+
+test("parseEvent() takes an empty pattern_id for none, and refuses an empty job_id", () => {
+  for (const dialect of Object.values(dialects)) {
+    const { data } = accepted(dialect.succeeded({ ...sampleJob, pattern_id: "" }));
+    expect(data.pattern_id).toBeNull();
+  }
+  expect(issuePaths({ event: "job.succeeded", job_id: "", result: 1 })).toEqual(["job_id"]);
+});
+
+test("parseEvent() writes an error's number as text", () => {
+  const { data } = accepted({ event: "job.failed", job_id: "j", error: { code: 422 } });
+  expect(data).toMatchObject({ error: { code: "422", message: "422" } });
+});
+
+test("parseEvent() keeps an event and a timestamp under data, and goes by the latter at need", () => {
+  const data = { job_id: "j", result: 1, event: "scan", timestamp: "2026-01-15T10:30:00Z" };
+  const event = accepted({ event: "job.succeeded", data });
+  expect(event.timestamp).toBe(data.timestamp);
+  expect(event.data).toMatchObject({ event: "scan", timestamp: data.timestamp });
+});
 
 test("parseEvent() refuses a job_id that is missing or null", () => {
   expect(issuePaths({ event: "job.succeeded", result: 1 })).toEqual(["job_id"]);

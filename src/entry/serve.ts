@@ -5,9 +5,10 @@ import { createLogger, type Logger } from "../logger.ts";
 import { forward } from "../processor/forward.ts";
 import { log } from "../processor/log.ts";
 import type { Processor } from "../processor/processor.ts";
-import { createReceiver } from "../receiver.ts";
+import { createReceiver, type Receiver } from "../receiver.ts";
 import { type Environment, readSettings, type Settings, SettingsError } from "../settings.ts";
 import { openStorage } from "../storage/open.ts";
+import type { Storage } from "../storage/storage.ts";
 import type { Listen, Server } from "./listen/listen.ts";
 import { loadConfig } from "./load-config.ts";
 
@@ -55,19 +56,9 @@ async function run(listen: Listen, options: ServeOptions): Promise<number> {
     ? await openStorage(settings.storage)
     : settings.storage;
   await storage.ping();
-  const receiver = createReceiver({
-    secrets: settings.secrets,
-    storage,
-    processors: processorsOf(settings, config),
-    path: settings.path,
-    maxBodyBytes: settings.maxBodyBytes,
-    role: settings.role,
-    ...(config.dedupeKey && { dedupeKey: config.dedupeKey }),
-    ...(config.worker && { worker: config.worker }),
-    logger,
-  });
+  const receiver = receiverOf(settings, config, storage, logger);
 
-  const stopSignal = nextSignal();
+  const stopSignal = firstSignal();
   const server = await listenOrExplain(listen, receiver.fetch, settings);
   receiver.start();
   const url = urlOf(settings, server.port);
@@ -75,11 +66,34 @@ async function run(listen: Listen, options: ServeOptions): Promise<number> {
   onListening?.(url, settings);
 
   logger.info("stopping", { signal: await stopSignal });
-  void nextSignal().then(() => process.exit(1));
   await Promise.all([close(server, logger), receiver.stop()]);
   await storage.close();
   logger.info("stopped");
   return 0;
+}
+
+function receiverOf(
+  settings: Settings,
+  config: Config,
+  storage: Storage,
+  logger: Logger,
+): Receiver {
+  try {
+    return createReceiver({
+      secrets: settings.secrets,
+      storage,
+      processors: processorsOf(settings, config),
+      path: settings.path,
+      maxBodyBytes: settings.maxBodyBytes,
+      role: settings.role,
+      ...(config.dedupeKey && { dedupeKey: config.dedupeKey }),
+      ...(config.worker && { worker: config.worker }),
+      logger,
+    });
+  } catch (error) {
+    // What only the receiver can judge: the worker's options.
+    throw new SettingsError([error instanceof Error ? error.message : String(error)]);
+  }
 }
 
 function processorsOf({ forward: target }: Settings, config: Config): Record<string, Processor> {
@@ -110,10 +124,18 @@ function urlOf({ host, path }: Settings, port: number): URL {
   return new URL(path, `http://${authority}:${port}`);
 }
 
-function nextSignal(): Promise<string> {
+/** The first signal to stop. One that comes more than a second later ends the process at once. */
+function firstSignal(): Promise<string> {
   return new Promise((resolve) => {
-    process.once("SIGINT", () => resolve("SIGINT"));
-    process.once("SIGTERM", () => resolve("SIGTERM"));
+    let firstAt: number | undefined;
+    for (const signal of ["SIGINT", "SIGTERM"]) {
+      process.on(signal, () => {
+        firstAt ??= performance.now();
+        // npm hands a terminal's Ctrl-C on to a child that has had it already.
+        if (performance.now() - firstAt > 1_000) process.exit(1);
+        resolve(signal);
+      });
+    }
   });
 }
 

@@ -1,3 +1,4 @@
+import type { WebhookEvent } from "../event.ts";
 import { importSecret, secretProblem, sign, signatureHeader } from "../signature.ts";
 import { isPrivateHost } from "./private-host.ts";
 import { PermanentError, type Processor, RetryLater } from "./processor.ts";
@@ -53,7 +54,7 @@ export function forward(options: ForwardOptions): Processor {
   let key: CryptoKey | undefined;
 
   return async (event, { id, attempt, signal }) => {
-    const body = JSON.stringify(event);
+    const body = toJson(event);
     const headers = new Headers({
       "Content-Type": "application/json",
       "User-Agent": "imggo-webhooks",
@@ -79,6 +80,15 @@ export function forward(options: ForwardOptions): Processor {
   };
 }
 
+function toJson(event: WebhookEvent): string {
+  try {
+    return JSON.stringify(event);
+  } catch (cause) {
+    // What was parsed can be written, if it is not nested beyond the stack's depth.
+    throw new PermanentError("The result is nested too deep to be sent on.", { cause });
+  }
+}
+
 function judge({ ok, status, headers, type }: Response): void {
   if (ok) return;
   // Some runtimes hide a redirect's status from `redirect: "manual"`.
@@ -86,7 +96,8 @@ function judge({ ok, status, headers, type }: Response): void {
   const message = `The target answered ${answer}.`;
   if (status === 410) throw new PermanentError(message);
   const afterMs = retryAfter(headers.get("Retry-After"));
-  throw afterMs === undefined ? new Error(message) : new RetryLater(afterMs, message);
+  // "At once" would use up all attempts at once: the backoff knows better.
+  throw afterMs ? new RetryLater(afterMs, message) : new Error(message);
 }
 
 /** The delay in milliseconds that a `Retry-After` asks for (RFC 9110, 10.2.3), a day at the most. */
