@@ -1,11 +1,12 @@
 import { IttyRouter } from "itty-router";
+import { createAccept } from "./accept.ts";
+import { answer, refuse, statusOf } from "./answer.ts";
 import { readBody } from "./body.ts";
 import { within } from "./deadline.ts";
-import { WebhookError, type WebhookErrorCode } from "./errors.ts";
-import { createEventId } from "./event-id.ts";
+import { WebhookError } from "./errors.ts";
 import { defaultDedupeKey, type ParsedEvent, parseEvent, type WebhookEvent } from "./event.ts";
-import { toHex } from "./hex.ts";
 import { type Logger, silentLogger, withFields } from "./logger.ts";
+import { newEvent } from "./new-event.ts";
 import { basePathProblem, healthPath, pathProblem, readyPath } from "./paths.ts";
 import type { Processor } from "./processor/processor.ts";
 import {
@@ -13,7 +14,6 @@ import {
   parseSignature,
   secretProblem,
   signatureHeader,
-  type VerifiedBytes,
   verifySignature,
 } from "./signature.ts";
 import type { Acceptance, NewEvent, Storage } from "./storage/storage.ts";
@@ -87,9 +87,6 @@ const answerWithinMs = 4_500;
 // A body as slow as this leaves the storage the rest.
 const bodyWithinMs = 4_000;
 const readyWithinMs = 2_000;
-// Each holds a body in memory until the storage answers, which it may never do.
-const maxUnsettledAccepts = 1_000;
-const retryAfterSeconds = 5;
 
 type Handler = (request: Request, exchange: Exchange) => Promise<Response> | Response;
 
@@ -143,85 +140,30 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   }
 
   const worker = createWorker({ storage, processors, logger }, options.worker);
-  const works = role !== "receiver" && Object.keys(processors).length > 0;
+  const accept = createAccept(storage);
+  const names = Object.keys(processors);
+  const works = role !== "receiver" && names.length > 0;
   let keys: readonly CryptoKey[] | undefined;
-  let unsettledAccepts = 0;
 
-  const receive: Handler = async (request, exchange) => {
+  const receive: Handler = async (request, { receivedAt, startedAt, log, context }) => {
     refuseEncoding(request);
     const signature = parseSignature(request.headers.get(signatureHeader));
     const bytes = await readBody(request, { maxBytes: maxBodyBytes, timeoutMs: bodyWithinMs });
     // Imported in a request: some runtimes allow no cryptography before the first one.
     keys ??= await Promise.all(secrets.map(importSecret));
     const verified = await verifySignature(bytes, signature, keys);
-    const parsed = parseEvent(verified, exchange.receivedAt);
-    const stored = await accept(await newEvent(parsed, verified, exchange), exchange);
-    work(exchange.context);
-    return answer(parsed, stored, exchange);
-  };
-
-  /** One atomic write, within what is left of the time for the answer. */
-  const accept = async (event: NewEvent, { startedAt, log }: Exchange): Promise<Acceptance> => {
-    if (unsettledAccepts >= maxUnsettledAccepts) {
-      log.error("not stored: too many events wait for the storage");
-      throw new WebhookError("storage_unavailable");
-    }
-    const giveUp = new AbortController();
-    unsettledAccepts++;
-    const accepting = (async () => await storage.accept(event, giveUp.signal))()
-      .finally(() => unsettledAccepts--);
-    try {
-      const left = answerWithinMs - (performance.now() - startedAt);
-      return await within(accepting, left, () => new Error("the storage was too slow"));
-    } catch (cause) {
-      giveUp.abort();
-      // A commit that comes late is harmless: the repeat will be its duplicate.
-      accepting.then(({ id }) => log.warn("stored after the answer", { id }), () => {});
-      log.error("not stored", { error: cause instanceof Error ? cause.message : "unknown" });
-      throw new WebhookError("storage_unavailable", {}, { cause });
-    }
-  };
-
-  const newEvent = async (
-    parsed: ParsedEvent,
-    body: VerifiedBytes,
-    exchange: Exchange,
-  ): Promise<NewEvent> => {
-    const { receivedAt } = exchange;
-    const common = { id: createEventId(receivedAt), receivedAt, body, state: parsed.state };
-    if (parsed.state === "accepted") {
-      const { event, data: { job_id, pattern_id } } = parsed.event;
-      return {
-        ...common,
-        key: keyOf(parsed.event, exchange.log),
-        event,
-        jobId: job_id,
-        patternId: pattern_id,
-        processors: Object.keys(processors),
-      };
-    }
-    // Known by its bytes, and by its state: once a later version understands the same bytes, they
-    // are no duplicate.
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", body));
-    return {
-      ...common,
-      key: `${parsed.state}:${toHex(digest)}`,
-      event: parsed.state === "ignored" ? parsed.name : null,
-      jobId: parsed.state === "ignored" ? parsed.jobId : null,
-      patternId: null,
-      processors: [],
-    };
-  };
-
-  const keyOf = (event: WebhookEvent, log: Logger): string => {
-    try {
-      const key = dedupeKey(event);
-      if (typeof key === "string" && key !== "") return key;
-    } catch {
-      // Logged below: a result must not be lost to a mistake in an option.
-    }
-    log.error("dedupeKey gave no text: the default is used");
-    return defaultDedupeKey(event);
+    const parsed = parseEvent(verified, receivedAt);
+    const event = await newEvent(parsed, verified, {
+      receivedAt,
+      processors: names,
+      dedupeKey,
+      log,
+    });
+    const left = answerWithinMs - (performance.now() - startedAt);
+    const stored = await accept(event, left, log);
+    work(context);
+    logAcceptance(parsed, event, stored, log);
+    return answer(parsed, stored);
   };
 
   const work = (context: HandlerContext | undefined) => {
@@ -251,10 +193,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   const router = IttyRouter({ base: basePath });
   const route = (at: string, methods: readonly string[], handler: Handler) =>
     router.all(at, async (request: Request, exchange: Exchange) => {
-      if (methods.includes(request.method)) {
-        const response = await handler(request, exchange);
-        return request.method === "HEAD" ? new Response(null, response) : response;
-      }
+      if (methods.includes(request.method)) return await handler(request, exchange);
       const response = refuse(new WebhookError("method_not_allowed"));
       response.headers.set("Allow", methods.join(", "));
       return response;
@@ -280,7 +219,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       response = refuse(explain(error, exchange));
     }
     response.headers.set("X-Request-Id", requestId);
-    return response;
+    return request.method === "HEAD" ? new Response(null, response) : response;
   };
 
   return {
@@ -305,19 +244,19 @@ function refuseEncoding(request: Request): void {
   }
 }
 
-function answer(parsed: ParsedEvent, stored: Acceptance, { log }: Exchange): Response {
-  const { id, duplicate, identical, state } = stored;
-  if (duplicate && !identical) log.warn("duplicate with other bytes, the first is kept", { id });
+function logAcceptance(
+  parsed: ParsedEvent,
+  { event, jobId }: NewEvent,
+  { id, state, duplicate, identical }: Acceptance,
+  log: Logger,
+): void {
   if (parsed.state === "quarantined") {
-    const { code, issues } = parsed;
-    log.warn("event quarantined", { id, code, duplicate });
-    return refuse(new WebhookError(code, code === "invalid_payload" ? { id, issues } : { id }));
+    log.warn("event quarantined", { id, code: parsed.code, duplicate });
+    return;
   }
-  const status = duplicate ? "duplicate" : parsed.state === "ignored" ? "ignored" : "received";
-  const event = parsed.state === "ignored" ? parsed.name : parsed.event.event;
-  const jobId = parsed.state === "ignored" ? parsed.jobId : parsed.event.data.job_id;
-  log.info(`event ${status}`, { id, event, job_id: jobId, state });
-  return Response.json({ status, id });
+  const fields = { id, event, job_id: jobId, state };
+  if (!identical) log.warn("duplicate with other bytes, the first is kept", fields);
+  log.info(`event ${statusOf(parsed, duplicate)}`, fields);
 }
 
 /** What a sender is told of an error; of an unforeseen one only the log says more. */
@@ -328,15 +267,6 @@ function explain(error: unknown, { log }: Exchange): WebhookError {
   }
   log.error("internal error", { error: error instanceof Error ? error.message : "unknown" });
   return new WebhookError("internal_error", {}, { cause: error });
-}
-
-function refuse({ message, code, status, details }: WebhookError): Response {
-  const response = Response.json({ error: message, code, ...details }, { status });
-  if (code === "storage_unavailable") response.headers.set("Retry-After", `${retryAfterSeconds}`);
-  // The rest of a body that is not wanted must not be read as the next request.
-  const unread: readonly WebhookErrorCode[] = ["body_timeout", "payload_too_large"];
-  if (unread.includes(code)) response.headers.set("Connection", "close");
-  return response;
 }
 
 // An id that a proxy gave is kept, so that both logs can be read side by side.

@@ -1,6 +1,8 @@
-import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { pause } from "../deadline.ts";
 import { interleave } from "./interleave.ts";
+import { classify } from "./sqlite/classify.ts";
+import { type Connection, open, transact } from "./sqlite/connection.ts";
+import type { ClaimedEventRow, DeliveryRow, DueRow, EventRow } from "./sqlite/statements.ts";
 import {
   type Acceptance,
   type Claim,
@@ -16,8 +18,6 @@ import {
   type NewEvent,
   type Outcome,
   type Storage,
-  StorageError,
-  type StorageErrorCode,
   type StoredEvent,
 } from "./storage.ts";
 
@@ -32,144 +32,7 @@ export interface SqliteStorageOptions {
   readonly busyTimeoutMs?: number;
 }
 
-// "ImgW", so that a file of something else is never taken for ours.
-const applicationId = 0x496d_6757;
-
-// Each is run once, in order; `user_version` counts those that were. Never change one that was
-// released: add the next.
-const migrations: readonly string[] = [
-  `
-  -- What was received; after the insert only its state may change. The body comes last, so that
-  -- reading the other columns does not touch its pages.
-  CREATE TABLE events (
-    seq INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    key TEXT NOT NULL,
-    state TEXT NOT NULL,
-    event TEXT,
-    job_id TEXT,
-    pattern_id TEXT,
-    received_at INTEGER NOT NULL,
-    body BLOB NOT NULL
-  ) STRICT;
-  CREATE INDEX events_job ON events (job_id, event) WHERE state IN ('accepted', 'superseded');
-
-  -- What was seen; outlives the event by expires_at.
-  CREATE TABLE keys (
-    key TEXT PRIMARY KEY,
-    event_id TEXT NOT NULL,
-    duplicates INTEGER NOT NULL DEFAULT 0,
-    expires_at INTEGER
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX keys_expiry ON keys (expires_at) WHERE expires_at IS NOT NULL;
-
-  -- What is to be done: small rows that change often. state: 0 pending, 1 running, 2 succeeded,
-  -- 3 dead. due_at is when a pending one may run and when a running one's lease ends.
-  CREATE TABLE deliveries (
-    event_seq INTEGER NOT NULL REFERENCES events (seq),
-    processor TEXT NOT NULL,
-    state INTEGER NOT NULL DEFAULT 0,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    fence INTEGER NOT NULL DEFAULT 0,
-    due_at INTEGER NOT NULL,
-    last_error TEXT,
-    PRIMARY KEY (event_seq, processor)
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX deliveries_due ON deliveries (processor, due_at, event_seq) WHERE state < 2;
-  `,
-];
-
 const deliveryStates: readonly DeliveryState[] = ["pending", "running", "succeeded", "dead"];
-
-const statements = {
-  addKey: `INSERT INTO keys (key, event_id) VALUES (?, ?)
-    ON CONFLICT (key) DO UPDATE SET duplicates = duplicates + 1 RETURNING event_id, duplicates`,
-  addEvent: `INSERT INTO events (id, key, state, event, job_id, pattern_id, received_at, body)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
-  addDelivery: "INSERT INTO deliveries (event_seq, processor, due_at) VALUES (?, ?, ?)",
-  compareEvent: "SELECT state, body = ? AS identical FROM events WHERE id = ?",
-  findOfJob: `SELECT seq FROM events
-    WHERE job_id = ? AND event = ? AND state IN ('accepted', 'superseded')`,
-  supersede: "UPDATE events SET state = 'superseded' WHERE seq = ?",
-  withdraw: "DELETE FROM deliveries WHERE event_seq = ? AND state IN (0, 3)",
-  withdrawOne: "DELETE FROM deliveries WHERE event_seq = ? AND processor = ?",
-  anyDue: "SELECT 1 FROM deliveries WHERE processor = ? AND state < 2 AND due_at <= ? LIMIT 1",
-  due: `SELECT event_seq, processor, attempts, fence FROM deliveries
-    WHERE processor = ? AND state < 2 AND due_at <= ? ORDER BY due_at, event_seq LIMIT ?`,
-  claimedEvent: "SELECT id, state, received_at, body FROM events WHERE seq = ?",
-  claim: `UPDATE deliveries SET state = 1, attempts = attempts + 1, fence = fence + 1, due_at = ?
-    WHERE event_seq = ? AND processor = ?`,
-  exhaust: "UPDATE deliveries SET state = 3, last_error = ? WHERE event_seq = ? AND processor = ?",
-  eventOfLease: "SELECT seq, state FROM events WHERE id = ?",
-  renew: `UPDATE deliveries SET due_at = ?
-    WHERE event_seq = ? AND processor = ? AND fence = ? AND state = 1`,
-  settle: `UPDATE deliveries SET state = ?, due_at = coalesce(?, due_at),
-    attempts = attempts - ?, last_error = coalesce(?, last_error)
-    WHERE event_seq = ? AND processor = ? AND fence = ? AND state = 1`,
-  event: `SELECT seq, id, events.key, state, event, job_id, pattern_id, received_at,
-    length(body) AS size, coalesce(duplicates, 0) AS duplicates
-    FROM events LEFT JOIN keys ON keys.key = events.key WHERE id = ?`,
-  page: `SELECT seq, id, events.key, state, event, job_id, pattern_id, received_at,
-    length(body) AS size, coalesce(duplicates, 0) AS duplicates
-    FROM events LEFT JOIN keys ON keys.key = events.key
-    WHERE seq < ? ORDER BY seq DESC LIMIT ?`,
-  deliveries: `SELECT processor, state, attempts, due_at, last_error FROM deliveries
-    WHERE event_seq = ? ORDER BY processor`,
-  body: "SELECT body FROM events WHERE id = ?",
-  forgetKeys: "DELETE FROM keys WHERE expires_at <= ?",
-  prunable: `SELECT seq, key FROM events WHERE received_at < ? AND state <> 'quarantined'
-    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event_seq = seq AND deliveries.state <> 2)
-    ORDER BY seq LIMIT ?`,
-  expireKey: "UPDATE keys SET expires_at = ? WHERE key = ?",
-  deleteDeliveries: "DELETE FROM deliveries WHERE event_seq = ?",
-  deleteEvent: "DELETE FROM events WHERE seq = ?",
-  ping: "SELECT count(*) FROM (SELECT 1 FROM events LIMIT 1)",
-};
-
-interface EventRow {
-  readonly seq: number;
-  readonly id: string;
-  readonly key: string;
-  readonly state: EventState;
-  readonly event: string | null;
-  readonly job_id: string | null;
-  readonly pattern_id: string | null;
-  readonly received_at: number;
-  readonly size: number;
-  readonly duplicates: number;
-}
-
-interface DeliveryRow {
-  readonly processor: string;
-  readonly state: number;
-  readonly attempts: number;
-  readonly due_at: number;
-  readonly last_error: string | null;
-}
-
-interface DueRow {
-  readonly event_seq: number;
-  readonly processor: string;
-  readonly attempts: number;
-  readonly fence: number;
-}
-
-interface ClaimedEventRow {
-  readonly id: string;
-  readonly state: EventState;
-  readonly received_at: number;
-  readonly body: Uint8Array<ArrayBuffer>;
-}
-
-/** An open file and its prepared statements. */
-interface Connection {
-  readonly database: DatabaseSync;
-  /** The first row, or undefined. */
-  one<Row>(statement: keyof typeof statements, ...values: SQLInputValue[]): Row | undefined;
-  all<Row>(statement: keyof typeof statements, ...values: SQLInputValue[]): Row[];
-  /** How many rows changed. */
-  run(statement: keyof typeof statements, ...values: SQLInputValue[]): number;
-}
 
 /**
  * Keeps events in a SQLite file, by the `node:sqlite` of Node.js, Deno and Bun alike. Durable: WAL
@@ -246,87 +109,6 @@ export function sqliteStorage(
       connection?.database.close();
     },
   };
-}
-
-function open(path: string): Connection {
-  const database = new DatabaseSync(path);
-  try {
-    database.exec("PRAGMA busy_timeout = 0");
-    migrate(database, path);
-    const prepared = new Map<string, StatementSync>();
-    const prepare = (name: keyof typeof statements): StatementSync => {
-      let statement = prepared.get(name);
-      if (statement === undefined) {
-        statement = database.prepare(statements[name]);
-        prepared.set(name, statement);
-      }
-      return statement;
-    };
-    return {
-      database,
-      one: <Row>(name: keyof typeof statements, ...values: SQLInputValue[]) =>
-        prepare(name).get(...values) as Row | undefined,
-      all: <Row>(name: keyof typeof statements, ...values: SQLInputValue[]) =>
-        prepare(name).all(...values) as Row[],
-      run: (name, ...values) => Number(prepare(name).run(...values).changes),
-    };
-  } catch (error) {
-    database.close();
-    throw error;
-  }
-}
-
-function migrate(database: DatabaseSync, path: string): void {
-  const pragma = (name: string) => Number(database.prepare(`PRAGMA ${name}`).get()?.[name]);
-  const owner = pragma("application_id");
-  const anyTable = database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() !== undefined;
-  if (owner !== applicationId && (owner !== 0 || anyTable)) {
-    throw new StorageError(
-      "schema",
-      `${path} is a SQLite database of something else: expected a new file or one of this program.`,
-    );
-  }
-  const refuseNewer = () => {
-    const version = pragma("user_version");
-    if (version > migrations.length) {
-      throw new StorageError(
-        "schema",
-        `${path} was written by a newer version: expected schema ${migrations.length} or older, ` +
-          `got ${version}. Update imggo-webhooks.`,
-      );
-    }
-    return version;
-  };
-  refuseNewer();
-  database.exec("PRAGMA journal_mode = WAL");
-  database.exec("PRAGMA synchronous = FULL");
-  if (refuseNewer() === migrations.length) return;
-  // Another process may be doing the same: the version counts once the lock is held.
-  database.exec("BEGIN IMMEDIATE");
-  try {
-    for (const migration of migrations.slice(refuseNewer())) database.exec(migration);
-    database.exec(`PRAGMA application_id = ${applicationId}`);
-    database.exec(`PRAGMA user_version = ${migrations.length}`);
-    database.exec("COMMIT");
-  } catch (error) {
-    if (database.isTransaction) database.exec("ROLLBACK");
-    throw error;
-  }
-}
-
-function transact<T>(connection: Connection, work: (connection: Connection) => T): T {
-  const { database } = connection;
-  // A transaction that begins by reading and then writes fails at once where another one wrote.
-  database.exec("BEGIN IMMEDIATE");
-  try {
-    const result = work(connection);
-    database.exec("COMMIT");
-    return result;
-  } catch (error) {
-    // Of some errors SQLite has rolled back by itself.
-    if (database.isTransaction) database.exec("ROLLBACK");
-    throw error;
-  }
 }
 
 function accept(connection: Connection, event: NewEvent, time: number): Acceptance {
@@ -486,32 +268,4 @@ function prune(
     connection.run("deleteEvent", seq);
   }
   return done.length;
-}
-
-// SQLite's primary result codes, and what their messages say: Deno's `exec` gives no code.
-// https://www.sqlite.org/rescode.html
-const classes: readonly (readonly [StorageErrorCode, codes: readonly number[], text: RegExp])[] = [
-  ["busy", [5, 6], /database (?:table |schema )?is locked/],
-  ["full", [13], /database or disk is full/],
-  ["readonly", [8], /readonly database/],
-  ["corrupt", [11, 26], /malformed|not a database|disk image/],
-];
-
-const advice: Readonly<Record<StorageErrorCode, string>> = {
-  busy: "Another process holds the write lock.",
-  full: "The disk is full: free some space.",
-  readonly: "The file or its folder cannot be written: check their owner and mode.",
-  corrupt: "The file is damaged. It was left as it is: restore it, or move it away.",
-  schema: "The file has another schema.",
-  unavailable: "Expected a file in a folder that is there and can be written.",
-};
-
-function classify(error: unknown, path: string): StorageError {
-  if (error instanceof StorageError) return error;
-  const { errcode, message = "" } = error as { errcode?: number; message?: string };
-  const found = classes.find(([, codes, text]) =>
-    (errcode !== undefined && codes.includes(errcode & 0xff)) || text.test(message)
-  );
-  const code = found?.[0] ?? "unavailable";
-  return new StorageError(code, `SQLite ${path}: ${message}. ${advice[code]}`, { cause: error });
 }

@@ -1,0 +1,40 @@
+import { within } from "./deadline.ts";
+import { WebhookError } from "./errors.ts";
+import type { Logger } from "./logger.ts";
+import type { Acceptance, NewEvent, Storage } from "./storage/storage.ts";
+
+// Each holds a body in memory until the storage answers, which it may never do.
+const maxUnsettled = 1_000;
+
+/**
+ * Makes a function that stores an event, by one atomic write, or says in time that it could not.
+ *
+ * @returns A function of an event, the milliseconds that are left, and a log. It rejects with a
+ * {@linkcode WebhookError} `storage_unavailable` where the storage fails or is too slow.
+ */
+export function createAccept(
+  storage: Storage,
+): (event: NewEvent, withinMs: number, log: Logger) => Promise<Acceptance> {
+  let unsettled = 0;
+
+  return async (event, withinMs, log) => {
+    if (unsettled >= maxUnsettled) {
+      log.error("not stored", { error: "too many events wait for the storage" });
+      throw new WebhookError("storage_unavailable");
+    }
+    const giveUp = new AbortController();
+    unsettled++;
+    // In an async function, so that a storage which throws instead of rejecting is no special case.
+    const accepting = (async () => await storage.accept(event, giveUp.signal))()
+      .finally(() => unsettled--);
+    try {
+      return await within(accepting, withinMs, () => new Error("the storage was too slow"));
+    } catch (cause) {
+      giveUp.abort();
+      // A commit that comes late is harmless: the repeat will be its duplicate.
+      accepting.then(({ id }) => log.warn("stored after the answer", { id }), () => {});
+      log.error("not stored", { error: cause instanceof Error ? cause.message : "unknown" });
+      throw new WebhookError("storage_unavailable", {}, { cause });
+    }
+  };
+}

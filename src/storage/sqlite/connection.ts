@@ -1,0 +1,101 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { StorageError } from "../storage.ts";
+import { applicationId, migrations } from "./schema.ts";
+import { type StatementName, statements } from "./statements.ts";
+
+/** An open file and its prepared statements. */
+export interface Connection {
+  readonly database: DatabaseSync;
+  /** The first row, or undefined. */
+  one<Row>(statement: StatementName, ...values: SQLInputValue[]): Row | undefined;
+  all<Row>(statement: StatementName, ...values: SQLInputValue[]): Row[];
+  /** How many rows changed. */
+  run(statement: StatementName, ...values: SQLInputValue[]): number;
+}
+
+/**
+ * Opens a file, and makes or migrates its tables.
+ *
+ * @throws What SQLite throws, or a {@linkcode StorageError} where the file has another schema.
+ */
+export function open(path: string): Connection {
+  const database = new DatabaseSync(path);
+  try {
+    database.exec("PRAGMA busy_timeout = 0");
+    migrate(database, path);
+    const prepared = new Map<string, StatementSync>();
+    const prepare = (name: StatementName): StatementSync => {
+      let statement = prepared.get(name);
+      if (statement === undefined) {
+        statement = database.prepare(statements[name]);
+        prepared.set(name, statement);
+      }
+      return statement;
+    };
+    return {
+      database,
+      one: <Row>(name: StatementName, ...values: SQLInputValue[]) =>
+        prepare(name).get(...values) as Row | undefined,
+      all: <Row>(name: StatementName, ...values: SQLInputValue[]) =>
+        prepare(name).all(...values) as Row[],
+      run: (name, ...values) => Number(prepare(name).run(...values).changes),
+    };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function migrate(database: DatabaseSync, path: string): void {
+  const pragma = (name: string) => Number(database.prepare(`PRAGMA ${name}`).get()?.[name]);
+  const owner = pragma("application_id");
+  const anyTable = database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() !== undefined;
+  if (owner !== applicationId && (owner !== 0 || anyTable)) {
+    throw new StorageError(
+      "schema",
+      `${path} is a SQLite database of something else: expected a new file or one of this program.`,
+    );
+  }
+  const refuseNewer = () => {
+    const version = pragma("user_version");
+    if (version > migrations.length) {
+      throw new StorageError(
+        "schema",
+        `${path} was written by a newer version: expected schema ${migrations.length} or older, ` +
+          `got ${version}. Update imggo-webhooks.`,
+      );
+    }
+    return version;
+  };
+  refuseNewer();
+  database.exec("PRAGMA journal_mode = WAL");
+  database.exec("PRAGMA synchronous = FULL");
+  if (refuseNewer() === migrations.length) return;
+  // Another process may be doing the same: the version counts once the lock is held.
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    for (const migration of migrations.slice(refuseNewer())) database.exec(migration);
+    database.exec(`PRAGMA application_id = ${applicationId}`);
+    database.exec(`PRAGMA user_version = ${migrations.length}`);
+    database.exec("COMMIT");
+  } catch (error) {
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+/** Runs a function as one write transaction: all of it, or nothing. */
+export function transact<T>(connection: Connection, work: (connection: Connection) => T): T {
+  const { database } = connection;
+  // A transaction that begins by reading and then writes fails at once where another one wrote.
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    const result = work(connection);
+    database.exec("COMMIT");
+    return result;
+  } catch (error) {
+    // Of some errors SQLite has rolled back by itself.
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw error;
+  }
+}

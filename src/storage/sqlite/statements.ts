@@ -1,0 +1,89 @@
+import type { EventState } from "../storage.ts";
+
+/** Every statement of the storage, by name. In `state`, 0 to 3 are as the schema says. */
+export const statements = {
+  addKey: `INSERT INTO keys (key, event_id) VALUES (?, ?)
+    ON CONFLICT (key) DO UPDATE SET duplicates = duplicates + 1 RETURNING event_id, duplicates`,
+  addEvent: `INSERT INTO events (id, key, state, event, job_id, pattern_id, received_at, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
+  addDelivery: "INSERT INTO deliveries (event_seq, processor, due_at) VALUES (?, ?, ?)",
+  compareEvent: "SELECT state, body = ? AS identical FROM events WHERE id = ?",
+  findOfJob: `SELECT seq FROM events
+    WHERE job_id = ? AND event = ? AND state IN ('accepted', 'superseded')`,
+  supersede: "UPDATE events SET state = 'superseded' WHERE seq = ?",
+  withdraw: "DELETE FROM deliveries WHERE event_seq = ? AND state IN (0, 3)",
+  withdrawOne: "DELETE FROM deliveries WHERE event_seq = ? AND processor = ?",
+  anyDue: "SELECT 1 FROM deliveries WHERE processor = ? AND state < 2 AND due_at <= ? LIMIT 1",
+  due: `SELECT event_seq, processor, attempts, fence FROM deliveries
+    WHERE processor = ? AND state < 2 AND due_at <= ? ORDER BY due_at, event_seq LIMIT ?`,
+  claimedEvent: "SELECT id, state, received_at, body FROM events WHERE seq = ?",
+  claim: `UPDATE deliveries SET state = 1, attempts = attempts + 1, fence = fence + 1, due_at = ?
+    WHERE event_seq = ? AND processor = ?`,
+  exhaust: "UPDATE deliveries SET state = 3, last_error = ? WHERE event_seq = ? AND processor = ?",
+  eventOfLease: "SELECT seq, state FROM events WHERE id = ?",
+  renew: `UPDATE deliveries SET due_at = ?
+    WHERE event_seq = ? AND processor = ? AND fence = ? AND state = 1`,
+  settle: `UPDATE deliveries SET state = ?, due_at = coalesce(?, due_at),
+    attempts = attempts - ?, last_error = coalesce(?, last_error)
+    WHERE event_seq = ? AND processor = ? AND fence = ? AND state = 1`,
+  event: `SELECT seq, id, events.key, state, event, job_id, pattern_id, received_at,
+    length(body) AS size, coalesce(duplicates, 0) AS duplicates
+    FROM events LEFT JOIN keys ON keys.key = events.key WHERE id = ?`,
+  page: `SELECT seq, id, events.key, state, event, job_id, pattern_id, received_at,
+    length(body) AS size, coalesce(duplicates, 0) AS duplicates
+    FROM events LEFT JOIN keys ON keys.key = events.key
+    WHERE seq < ? ORDER BY seq DESC LIMIT ?`,
+  deliveries: `SELECT processor, state, attempts, due_at, last_error FROM deliveries
+    WHERE event_seq = ? ORDER BY processor`,
+  body: "SELECT body FROM events WHERE id = ?",
+  forgetKeys: "DELETE FROM keys WHERE expires_at <= ?",
+  prunable: `SELECT seq, key FROM events WHERE received_at < ? AND state <> 'quarantined'
+    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event_seq = seq AND deliveries.state <> 2)
+    ORDER BY seq LIMIT ?`,
+  expireKey: "UPDATE keys SET expires_at = ? WHERE key = ?",
+  deleteDeliveries: "DELETE FROM deliveries WHERE event_seq = ?",
+  deleteEvent: "DELETE FROM events WHERE seq = ?",
+  ping: "SELECT count(*) FROM (SELECT 1 FROM events LIMIT 1)",
+};
+
+/** The name of a statement. */
+export type StatementName = keyof typeof statements;
+
+/** A row of `event` and `page`. */
+export interface EventRow {
+  readonly seq: number;
+  readonly id: string;
+  readonly key: string;
+  readonly state: EventState;
+  readonly event: string | null;
+  readonly job_id: string | null;
+  readonly pattern_id: string | null;
+  readonly received_at: number;
+  readonly size: number;
+  readonly duplicates: number;
+}
+
+/** A row of `deliveries`. */
+export interface DeliveryRow {
+  readonly processor: string;
+  readonly state: number;
+  readonly attempts: number;
+  readonly due_at: number;
+  readonly last_error: string | null;
+}
+
+/** A row of `due`. */
+export interface DueRow {
+  readonly event_seq: number;
+  readonly processor: string;
+  readonly attempts: number;
+  readonly fence: number;
+}
+
+/** A row of `claimedEvent`. */
+export interface ClaimedEventRow {
+  readonly id: string;
+  readonly state: EventState;
+  readonly received_at: number;
+  readonly body: Uint8Array<ArrayBuffer>;
+}
