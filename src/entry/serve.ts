@@ -53,7 +53,7 @@ async function run(listen: Listen, options: ServeOptions): Promise<number> {
   });
 
   const storage = typeof settings.storage === "string"
-    ? await openStorage(settings.storage)
+    ? await openStorage(settings.storage, logger)
     : settings.storage;
   await storage.ping();
   const receiver = receiverOf(settings, config, storage, logger);

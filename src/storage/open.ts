@@ -1,3 +1,4 @@
+import type { Logger } from "../logger.ts";
 import { expectedStorageUrl, parseStorageUrl } from "./url.ts";
 import type { Storage } from "./storage.ts";
 
@@ -6,11 +7,11 @@ import type { Storage } from "./storage.ts";
  *
  * @throws {TypeError} when the URL names none.
  */
-export async function openStorage(url: string): Promise<Storage> {
+export async function openStorage(url: string, logger: Logger): Promise<Storage> {
   const location = parseStorageUrl(url);
   switch (location?.kind) {
     case "sqlite":
-      return (await import("./sqlite.ts")).sqliteStorage(location.path);
+      return (await import("./sqlite.ts")).sqliteStorage(location.path, { logger });
     case "memory":
       return (await import("./memory.ts")).memoryStorage();
     default:

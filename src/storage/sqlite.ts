@@ -1,4 +1,5 @@
 import { pause } from "../deadline.ts";
+import { type Logger, silentLogger } from "../logger.ts";
 import { interleave } from "./interleave.ts";
 import { classify } from "./sqlite/classify.ts";
 import { type Connection, open, transact } from "./sqlite/connection.ts";
@@ -30,6 +31,8 @@ export interface SqliteStorageOptions {
    * does not block the event loop.
    */
   readonly busyTimeoutMs?: number;
+  /** Is warned of a SQLite with a known fault. Default: no one. */
+  readonly logger?: Logger;
 }
 
 const deliveryStates: readonly DeliveryState[] = ["pending", "running", "succeeded", "dead"];
@@ -46,7 +49,7 @@ const deliveryStates: readonly DeliveryState[] = ["pending", "running", "succeed
  */
 export function sqliteStorage(
   path: string,
-  { now = Date.now, busyTimeoutMs = 4_000 }: SqliteStorageOptions = {},
+  { now = Date.now, busyTimeoutMs = 4_000, logger = silentLogger }: SqliteStorageOptions = {},
 ): Storage {
   let connection: Connection | undefined;
   let turn = 0;
@@ -60,7 +63,7 @@ export function sqliteStorage(
     const giveUpAt = performance.now() + busyTimeoutMs;
     for (let wait = 2;; wait = Math.min(wait * 2, 50)) {
       try {
-        return work(connection ??= open(path));
+        return work(connection ??= open(path, logger));
       } catch (cause) {
         const error = classify(cause, path);
         const late = signal?.aborted || performance.now() + wait > giveUpAt;

@@ -87,6 +87,12 @@ export const dialects: Readonly<Record<string, Dialect>> = {
   "flat with result": flatWithResult,
 };
 
+/** The sample job's success, as the platform sends it. */
+export const success: Record<string, unknown> = flatWithManifest.succeeded(sampleJob);
+
+/** The sample job's failure, as the platform sends it. */
+export const failure: Record<string, unknown> = flatWithManifest.failed(sampleJob);
+
 /** Text as UTF-8, anything else as JSON. */
 export function toBytes(payload: unknown): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(typeof payload === "string" ? payload : JSON.stringify(payload));

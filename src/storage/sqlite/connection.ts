@@ -1,4 +1,5 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import type { Logger } from "../../logger.ts";
 import { StorageError } from "../storage.ts";
 import { applicationId, migrations } from "./schema.ts";
 import { type StatementName, statements } from "./statements.ts";
@@ -18,11 +19,12 @@ export interface Connection {
  *
  * @throws What SQLite throws, or a {@linkcode StorageError} where the file has another schema.
  */
-export function open(path: string): Connection {
+export function open(path: string, logger: Logger): Connection {
   const database = new DatabaseSync(path);
   try {
     database.exec("PRAGMA busy_timeout = 0");
     migrate(database, path);
+    warnOfFault(database, logger);
     const prepared = new Map<string, StatementSync>();
     const prepare = (name: StatementName): StatementSync => {
       let statement = prepared.get(name);
@@ -44,6 +46,21 @@ export function open(path: string): Connection {
     database.close();
     throw error;
   }
+}
+
+// The first version without the WAL-reset bug, by which writers at the same moment may, very rarely,
+// damage a file. https://www.sqlite.org/wal.html#walresetbug
+const firstSound = [3, 51, 3];
+
+function warnOfFault(database: DatabaseSync, logger: Logger): void {
+  const version = String(database.prepare("SELECT sqlite_version() AS version").get()?.["version"]);
+  const parts = version.split(".").map(Number);
+  const differing = firstSound.findIndex((part, index) => part !== parts[index]);
+  if (differing === -1 || (parts[differing] ?? 0) > (firstSound[differing] ?? 0)) return;
+  logger.warn("this SQLite has a rare fault in its WAL: use a newer runtime", {
+    version,
+    sound_since: firstSound.join("."),
+  });
 }
 
 function migrate(database: DatabaseSync, path: string): void {

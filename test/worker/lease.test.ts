@@ -1,0 +1,109 @@
+import { expect, test } from "vitest";
+import { createGate } from "../support/gate.ts";
+import { createQueue } from "../support/queue.ts";
+import { untilAborted } from "../support/until-aborted.ts";
+import { nothing, setUp } from "../support/worker-under-test.ts";
+
+const hour = 3_600_000;
+
+test("a worker renews the lease of what it runs, so that no other worker takes it", async () => {
+  const { open, opened } = createGate();
+  const started = createQueue<number>();
+  const { worker, anotherWorker, accept, advance, renewed, delivery } = setUp({
+    processors: {
+      a: async (_event, { attempt }) => {
+        started.push(attempt);
+        await opened;
+      },
+    },
+    options: { leaseMs: 60 },
+  });
+  const id = await accept();
+  worker.start();
+  await started.next();
+  const another = anotherWorker();
+  for (let renewals = 0; renewals < 5; renewals++) {
+    advance(50);
+    expect(await renewed.next()).toBe(true);
+    expect(await another.drain()).toEqual(nothing);
+  }
+  open();
+  await worker.stop();
+  expect(started.items).toEqual([1]);
+  expect(await delivery(id)).toMatchObject({ state: "succeeded", attempts: 1 });
+});
+
+test("a worker aborts an attempt whose lease is lost, and drops its outcome", async () => {
+  const started = createQueue<AbortSignal>();
+  const { worker, accept, advance, storage, settled, delivery, log } = setUp({
+    processors: {
+      a: async (_event, { signal }) => {
+        started.push(signal);
+        await untilAborted(signal);
+      },
+    },
+    options: { leaseMs: 60 },
+  });
+  const id = await accept();
+  worker.start();
+  const signal = await started.next();
+  advance(60);
+  const request = { processors: ["a"], limit: 1, leaseMs: hour, maxAttempts: 8 };
+  const { claims: [taken] } = await storage.claim(request);
+  expect(taken).toMatchObject({ eventId: id, attempt: 2, fence: 2 });
+
+  expect(await settled.next()).toMatchObject({ lease: { fence: 1 }, held: false });
+  expect(signal.reason).toMatchObject({ name: "LeaseLostError" });
+  await worker.stop();
+  expect(await delivery(id)).toMatchObject({ state: "running", attempts: 2, lastError: null });
+  expect(log.of("lease lost, outcome dropped")).toMatchObject([{ level: "warn", id, attempt: 1 }]);
+  expect(await storage.settle(taken!, { kind: "succeeded" })).toBe(true);
+});
+
+test("a worker keeps a lease through renewals that fail now and then", async () => {
+  const { open, opened } = createGate();
+  let calls = 0;
+  const { worker, accept, renewed, log } = setUp({
+    processors: { a: () => opened },
+    options: { leaseMs: 300 },
+    faulty: ({ renew }) => ({
+      renew: (lease, leaseMs) =>
+        ++calls === 1 ? Promise.reject(new Error("connection reset")) : renew(lease, leaseMs),
+    }),
+  });
+  await accept();
+  const draining = worker.drain();
+  expect(await renewed.next()).toBe(true);
+  open();
+  expect(await draining).toEqual({ ...nothing, succeeded: 1 });
+  expect(log.of("lease not renewed")).toHaveLength(1);
+});
+
+for (
+  const [fault, renew] of Object.entries({
+    "fails": () => Promise.reject(new Error("connection reset")),
+    "never answers": () => new Promise<never>(() => {}),
+  })
+) {
+  test(`a worker aborts an attempt at the end of its lease when the renewal ${fault}`, async () => {
+    const reasons: unknown[] = [];
+    const { open, opened } = createGate();
+    const { worker, accept } = setUp({
+      processors: {
+        a: async (_event, { signal }) => {
+          await Promise.race([untilAborted(signal), opened]).catch((reason: Error) => {
+            reasons.push(reason.name);
+            throw reason;
+          });
+        },
+      },
+      options: { leaseMs: 30 },
+      faulty: () => ({ renew }),
+    });
+    await accept();
+    // Far longer than the lease.
+    setTimeout(open, 1_000);
+    await worker.drain();
+    expect(reasons).toEqual(["LeaseLostError"]);
+  });
+}

@@ -1,0 +1,201 @@
+import { PermanentError, RetryLater } from "imggo-webhooks";
+import { expect, test } from "vitest";
+import { nothing, setUp } from "../support/worker-under-test.ts";
+
+const hour = 3_600_000;
+
+test("a worker waits as long as RetryLater asks, and counts the attempt", async () => {
+  const attempts: number[] = [];
+  const { worker, accept, advance, delivery } = setUp({
+    processors: {
+      a: (_event, { attempt }) => {
+        attempts.push(attempt);
+        if (attempt === 1) throw new RetryLater(90_000, "rate limited");
+      },
+    },
+  });
+  const id = await accept();
+  expect(await worker.drain()).toEqual({ ...nothing, retry: 1 });
+  expect(await delivery(id)).toMatchObject({
+    state: "pending",
+    attempts: 1,
+    lastError: "RetryLater: rate limited",
+  });
+  advance(89_999);
+  expect(await worker.drain()).toEqual(nothing);
+  advance(1);
+  expect(await worker.drain()).toEqual({ ...nothing, succeeded: 1 });
+  expect(attempts).toEqual([1, 2]);
+});
+
+test("a worker ends a delivery when RetryLater is thrown in its last attempt", async () => {
+  const { worker, accept, delivery } = setUp({
+    processors: {
+      a: () => {
+        throw new RetryLater(0);
+      },
+    },
+    options: { maxAttempts: 2 },
+  });
+  const id = await accept();
+  expect(await worker.drain()).toEqual({ ...nothing, retry: 1, dead: 1 });
+  expect(await delivery(id)).toMatchObject({ state: "dead", attempts: 2 });
+});
+
+test("a worker gives up at once on a PermanentError", async () => {
+  const { worker, accept, delivery, log } = setUp({
+    processors: {
+      a: () => Promise.reject(new PermanentError("no such customer")),
+    },
+  });
+  const id = await accept();
+  expect(await worker.drain()).toEqual({ ...nothing, dead: 1 });
+  const error = "PermanentError: no such customer";
+  expect(await delivery(id)).toMatchObject({ state: "dead", attempts: 1, lastError: error });
+  expect(log.of("delivery dead")).toMatchObject([{ level: "error", id, processor: "a", error }]);
+});
+
+test("a worker tries anything else again with backoff, and gives up after the last attempt", async () => {
+  const { worker, accept, advance, delivery, settled } = setUp({
+    processors: {
+      a: (_event, { attempt }) => {
+        throw new RangeError(`attempt ${attempt} failed`);
+      },
+    },
+    options: { maxAttempts: 4, backoff: { firstMs: 1_000, maxMs: 2_500 } },
+  });
+  const id = await accept();
+  for (const longest of [1_000, 2_000, 2_500]) {
+    expect(await worker.drain()).toEqual({ ...nothing, retry: 1 });
+    const { outcome } = await settled.next();
+    const afterMs = outcome.kind === "retry" ? outcome.afterMs : NaN;
+    expect(afterMs).toBeGreaterThanOrEqual(0);
+    expect(afterMs).toBeLessThanOrEqual(longest);
+    advance(longest);
+  }
+  expect(await worker.drain()).toEqual({ ...nothing, dead: 1 });
+  expect(await delivery(id)).toMatchObject({
+    state: "dead",
+    attempts: 4,
+    lastError: "RangeError: attempt 4 failed",
+  });
+  advance(24 * hour);
+  expect(await worker.drain()).toEqual(nothing);
+});
+
+test("a worker tries eight times unless it is told otherwise", async () => {
+  let runs = 0;
+  const { worker, accept } = setUp({
+    processors: {
+      a: () => {
+        runs++;
+        throw new Error("no");
+      },
+    },
+    options: { backoff: { firstMs: 0 } },
+  });
+  await accept();
+  expect(await worker.drain()).toEqual({ ...nothing, retry: 7, dead: 1 });
+  expect(runs).toBe(8);
+});
+
+test("a worker honours RetryLater and PermanentError of another copy of the package", async () => {
+  const another = (name: string, more: object = {}) =>
+    Object.assign(new Error("from elsewhere"), { name, ...more });
+  const { worker, accept, settled } = setUp({
+    processors: {
+      later: () => Promise.reject(another("RetryLater", { afterMs: 123_456 })),
+      never: () => Promise.reject(another("PermanentError")),
+    },
+  });
+  await accept();
+  expect(await worker.drain()).toEqual({ ...nothing, retry: 1, dead: 1 });
+  const outcomes = settled.items.map(({ outcome }) => outcome);
+  expect(outcomes).toContainEqual({
+    kind: "retry",
+    afterMs: 123_456,
+    error: "RetryLater: from elsewhere",
+  });
+  expect(outcomes).toContainEqual({ kind: "dead", error: "PermanentError: from elsewhere" });
+});
+
+for (const afterMs of [undefined, NaN, -1, "soon"]) {
+  test(`a worker takes a RetryLater of ${afterMs} ms as any other error`, async () => {
+    const { worker, accept, settled } = setUp({
+      processors: {
+        a: () => Promise.reject(Object.assign(new Error("x"), { name: "RetryLater", afterMs })),
+      },
+      options: { backoff: { firstMs: 10 } },
+    });
+    await accept();
+    await worker.drain();
+    const { outcome } = await settled.next();
+    const delay = outcome.kind === "retry" ? outcome.afterMs : NaN;
+    expect(delay).toBeGreaterThanOrEqual(0);
+    expect(delay).toBeLessThanOrEqual(10);
+  });
+}
+
+for (const thrown of ["a canary", undefined, null, 7, { canary: true }, ["canary"]]) {
+  test(`a worker survives ${JSON.stringify(thrown)} being thrown, and does not repeat it`, async () => {
+    const { worker, accept, delivery, log } = setUp({
+      processors: {
+        a: () => {
+          throw thrown;
+        },
+      },
+    });
+    const id = await accept();
+    expect(await worker.drain()).toEqual({ ...nothing, retry: 1 });
+    expect((await delivery(id))?.lastError).toMatch(/not an Error/);
+    expect(log.lines.join()).not.toContain("canary");
+  });
+}
+
+test("a worker tells the reason that is hidden in an error's cause", async () => {
+  const { worker, accept, delivery } = setUp({
+    processors: {
+      a: () => {
+        const cause = Object.assign(new Error("connect"), { code: "ECONNREFUSED" });
+        throw new TypeError("fetch failed", { cause });
+      },
+    },
+  });
+  const id = await accept();
+  await worker.drain();
+  expect((await delivery(id))?.lastError).toBe("TypeError: fetch failed (ECONNREFUSED)");
+});
+
+test("a worker buries a delivery without a run when its last attempt never ended", async () => {
+  let runs = 0;
+  const { worker, accept, storage, advance, delivery, log } = setUp({
+    processors: { a: () => runs++ },
+    options: { maxAttempts: 2 },
+  });
+  const id = await accept();
+  for (let crash = 0; crash < 2; crash++) {
+    const request = { processors: ["a"], limit: 1, leaseMs: 1_000, maxAttempts: 2 };
+    expect((await storage.claim(request)).claims).toHaveLength(1);
+    advance(1_000);
+  }
+  expect(await worker.drain()).toEqual(nothing);
+  expect(runs).toBe(0);
+  expect(await delivery(id)).toMatchObject({ state: "dead", attempts: 2 });
+  expect(log.of("delivery dead")).toMatchObject([{ level: "error", id, processor: "a" }]);
+});
+
+for (const afterMs of [-1, NaN, Infinity, 25 * 24 * hour]) {
+  test(`RetryLater refuses ${afterMs} ms, and says what it expects`, () => {
+    expect(() => new RetryLater(afterMs)).toThrow(RangeError);
+    expect(() => new RetryLater(afterMs)).toThrow(/expects 0 to \d+ milliseconds, got/);
+  });
+}
+
+test("RetryLater and PermanentError are errors of their names, with a cause", () => {
+  const cause = new Error("503");
+  expect(new RetryLater(5, "busy", { cause }))
+    .toMatchObject({ name: "RetryLater", message: "busy", afterMs: 5, cause });
+  expect(new PermanentError("gone", { cause }))
+    .toMatchObject({ name: "PermanentError", message: "gone", cause });
+  expect(new RetryLater(24 * 24 * hour)).toBeInstanceOf(Error);
+});
