@@ -53,13 +53,16 @@ export async function newEvent(
 function keyOf(event: WebhookEvent, dedupeKey: NewEventOptions["dedupeKey"], log: Logger): string {
   try {
     const key: unknown = dedupeKey(event);
-    // What has no UTF-8 form would be stored like another key.
-    if (typeof key === "string" && key !== "" && key.length <= 1_000 && key.isWellFormed()) {
-      return key;
-    }
+    if (typeof key === "string" && isKey(key)) return key;
   } catch {
     // Logged below.
   }
-  log.error("dedupeKey gave no text of 1 to 1000 characters: the default is used");
+  log.error("dedupeKey gave no text of 1 to 1000 characters without controls: default used");
   return defaultDedupeKey(event);
+}
+
+/** Whether every storage keeps this text apart from every other. */
+function isKey(text: string): boolean {
+  // What has no UTF-8 form is stored like another text, and some storages end text at a NUL.
+  return /^\P{Cc}{1,1000}$/u.test(text) && text.isWellFormed();
 }

@@ -264,9 +264,9 @@ function prune(
   time: number,
 ): number {
   connection.run("forgetKeys", time);
-  const done = connection.all<{ seq: number; key: string }>("prunable", receivedBefore, limit);
-  for (const { seq, key } of done) {
-    connection.run("expireKey", time + keyRetentionMs, key);
+  const done = connection.all<{ seq: number }>("prunable", receivedBefore, limit);
+  for (const { seq } of done) {
+    connection.run("expireKey", time + keyRetentionMs, seq);
     connection.run("deleteDeliveries", seq);
     connection.run("deleteEvent", seq);
   }

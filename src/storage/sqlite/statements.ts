@@ -37,10 +37,10 @@ export const statements = {
     WHERE event_seq = ? ORDER BY processor`,
   body: "SELECT body FROM events WHERE id = ?",
   forgetKeys: "DELETE FROM keys WHERE expires_at <= ?",
-  prunable: `SELECT seq, key FROM events WHERE received_at < ? AND state <> 'quarantined'
+  prunable: `SELECT seq FROM events WHERE received_at < ? AND state <> 'quarantined'
     AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event_seq = seq AND deliveries.state <> 2)
     ORDER BY seq LIMIT ?`,
-  expireKey: "UPDATE keys SET expires_at = ? WHERE key = ?",
+  expireKey: "UPDATE keys SET expires_at = ? WHERE key = (SELECT key FROM events WHERE seq = ?)",
   deleteDeliveries: "DELETE FROM deliveries WHERE event_seq = ?",
   deleteEvent: "DELETE FROM events WHERE seq = ?",
   ping: "SELECT count(*) FROM (SELECT 1 FROM events LIMIT 1)",

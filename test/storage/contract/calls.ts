@@ -91,6 +91,7 @@ export async function pages(
   const all: (readonly StoredEvent[])[] = [];
   let cursor: string | null | undefined;
   while (cursor !== null) {
+    expect(all.length, "pages without an end").toBeLessThan(100);
     const page = await storage.list(cursor === undefined ? { limit } : { limit, cursor });
     all.push(page.events);
     cursor = page.nextCursor;
