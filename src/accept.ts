@@ -1,4 +1,5 @@
 import { within } from "./deadline.ts";
+import { describeError } from "./describe-error.ts";
 import { WebhookError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import type { Acceptance, NewEvent, Storage } from "./storage/storage.ts";
@@ -33,7 +34,7 @@ export function createAccept(
       giveUp.abort();
       // A commit that comes late is harmless: the repeat will be its duplicate.
       accepting.then(({ id }) => log.warn("stored after the answer", { id }), () => {});
-      log.error("not stored", { error: cause instanceof Error ? cause.message : "unknown" });
+      log.error("not stored", { error: describeError(cause) });
       throw new WebhookError("storage_unavailable", {}, { cause });
     }
   };

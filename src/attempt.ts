@@ -1,8 +1,10 @@
 import { type BackoffOptions, retryDelay } from "./backoff.ts";
 import { pause, within } from "./deadline.ts";
+import { describeError, originOf } from "./describe-error.ts";
 import { parseEvent } from "./event.ts";
+import { keepLease } from "./lease.ts";
 import { type Logger, withFields } from "./logger.ts";
-import type { Processor } from "./processor/processor.ts";
+import { PermanentError, type Processor, type ProcessorContext } from "./processor/processor.ts";
 import type { Claim, Outcome, Storage } from "./storage/storage.ts";
 
 /** What every attempt of a worker is run with. */
@@ -50,7 +52,10 @@ export async function runAttempt(
     () => interrupt("TimeoutError", `The processor took longer than ${settings.timeoutMs} ms.`),
     settings.timeoutMs,
   );
-  const lease = keepLease(claim, settings, () => interrupt("LeaseLostError", "The lease is lost."));
+  const lease = keepLease(claim, settings.leaseMs, {
+    ...settings,
+    lost: () => interrupt("LeaseLostError", "The lease is lost."),
+  });
 
   const context = {
     id,
@@ -71,7 +76,7 @@ export async function runAttempt(
   const result = held ? outcome.kind : "lost";
   report(log, result, outcome, {
     ms: Math.round(performance.now() - startedAt),
-    at: ended.succeeded ? undefined : origin(ended.error),
+    at: ended.succeeded || interruption.signal.aborted ? undefined : originOf(ended.error),
   });
   return result;
 }
@@ -87,12 +92,12 @@ type Ended = { readonly succeeded: true } | { readonly succeeded: false; readonl
 async function runProcessor(
   { body, receivedAt }: Claim,
   processor: Processor,
-  context: Parameters<Processor>[1],
+  context: ProcessorContext,
 ): Promise<Ended> {
   const parsed = parseEvent(body, receivedAt);
   if (parsed.state !== "accepted") {
-    const error = new Error("The stored bytes are no longer understood as an event.");
-    return { succeeded: false, error: Object.assign(error, { name: "PermanentError" }) };
+    const error = new PermanentError("The stored bytes are no longer understood as an event.");
+    return { succeeded: false, error };
   }
   try {
     await processor(parsed.event, context);
@@ -134,36 +139,6 @@ function decide(
   return { kind: "retry", afterMs, error };
 }
 
-/** Renews a lease three times in its length, and tells when it is lost. */
-function keepLease(claim: Claim, { storage, leaseMs, logger }: AttemptSettings, lost: () => void) {
-  // By this process's steady clock: later than this another worker may have the delivery.
-  let heldUntil = performance.now() + leaseMs;
-  let expiry = setTimeout(lost, leaseMs);
-  let released = false;
-  const renew = async () => {
-    const askedAt = performance.now();
-    try {
-      const renewed = await storage.renew(claim, leaseMs);
-      if (released) return;
-      if (!renewed) return lost();
-      heldUntil = askedAt + leaseMs;
-      clearTimeout(expiry);
-      expiry = setTimeout(lost, heldUntil - performance.now());
-    } catch {
-      logger.warn("lease not renewed", { id: claim.eventId, processor: claim.processor });
-    }
-  };
-  const timer = setInterval(renew, leaseMs / 3);
-  return {
-    heldUntil: () => heldUntil,
-    release() {
-      released = true;
-      clearInterval(timer);
-      clearTimeout(expiry);
-    },
-  };
-}
-
 /**
  * Records an outcome, again and again as long as the lease holds: a success that is not recorded
  * is a success repeated.
@@ -196,25 +171,10 @@ function report(
   const error = "error" in outcome ? outcome.error : undefined;
   if (result === "succeeded") log.info("delivery succeeded", { ms });
   else if (result === "released") log.info("delivery given back", { ms });
-  else if (result === "lost") log.warn("lease lost, outcome dropped", { ms });
+  else if (result === "lost") log.warn("lease lost, or the outcome was recorded before", { ms });
   else if (result === "dead") log.error("delivery dead", { error, at, ms });
   else {
     const retryInMs = outcome.kind === "retry" ? outcome.afterMs : undefined;
     log.warn("delivery failed, will be tried again", { error, at, ms, retry_in_ms: retryInMs });
   }
-}
-
-/** An error in one line, with the reason that a runtime's `fetch` hides in the cause. */
-function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return "Something that is not an Error was thrown.";
-  const cause = error.cause as { code?: unknown; message?: unknown } | undefined;
-  const reason = cause?.code ?? cause?.message;
-  const text = `${error.name}: ${error.message}${reason === undefined ? "" : ` (${reason})`}`;
-  return text.slice(0, 1_000);
-}
-
-/** Where an error was thrown: the first line of its stack that names a place. */
-function origin(error: unknown): string | undefined {
-  const stack = error instanceof Error ? error.stack : undefined;
-  return /^\s+at (.+)$/m.exec(stack ?? "")?.[1];
 }

@@ -6,9 +6,13 @@ export interface BackoffOptions {
   readonly maxMs?: number;
 }
 
+// With it, eight attempts reach from the first wait's 2 s to the last one's hour. Doubling would
+// give up within minutes.
+const growth = 4;
+
 /**
  * Exponential backoff with full jitter: a random wait between nothing and
- * `firstMs × 2^(attempt − 1)`, at most `maxMs`. Many deliveries that failed together spread out.
+ * `firstMs × 4^(attempt − 1)`, at most `maxMs`. Many deliveries that failed together spread out.
  *
  * @param attempt The attempt that failed, from 1.
  * @param random A number from 0 up to, not including, 1.
@@ -19,7 +23,7 @@ export function retryDelay(
   { firstMs = 2_000, maxMs = 3_600_000 }: BackoffOptions = {},
   random: () => number = Math.random,
 ): number {
-  // Beyond 2^52 doubling says nothing more, and in the end it would be infinite.
-  const longest = Math.min(maxMs, firstMs * 2 ** Math.min(attempt - 1, 52));
+  // In the end the power would be infinite.
+  const longest = Math.min(maxMs, firstMs * growth ** Math.min(attempt - 1, 26));
   return Math.round(random() * longest);
 }

@@ -1,7 +1,7 @@
 import type { WebhookEvent } from "./event.ts";
 import type { LogLevel } from "./logger.ts";
 import type { Processor } from "./processor/processor.ts";
-import type { Role } from "./receiver.ts";
+import type { Role } from "./role.ts";
 import type { Storage } from "./storage/storage.ts";
 import type { WorkerOptions } from "./worker.ts";
 

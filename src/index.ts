@@ -12,6 +12,7 @@
  *   processors: {
  *     invoices: handlers({ "job.succeeded": (event) => console.log(event.data.result) }),
  *   },
+ *   logger: console,
  * });
  * export default { fetch: receiver.fetch };
  * ```
@@ -55,8 +56,8 @@ export {
   type HandlerContext,
   type Receiver,
   type ReceiverOptions,
-  type Role,
 } from "./receiver.ts";
+export type { Role } from "./role.ts";
 export { sign, type VerifiedBytes, verifySignature } from "./signature.ts";
 export {
   type Acceptance,

@@ -1,24 +1,31 @@
-import type { Logger } from "./logger.ts";
-
 /** Something that is done again and again, never twice at once. */
 export interface Loop {
   /** Does it now, and from now on about every `pollMs`. */
   start(): void;
-  /** Does it now, or once more after the one under way. Nothing where it was not started. */
+  /** Does it now, or once more after the run under way. Does nothing unless started. */
   wake(): void;
-  /** Does it no more; resolves when the one under way has ended. */
+  /** Ends it; resolves when the run under way, if any, has ended. */
   stop(): Promise<void>;
 }
 
+/** What {@linkcode createLoop} takes beside the task. */
+export interface LoopOptions {
+  readonly pollMs: number;
+  /** Is told of the first failure after a success. */
+  readonly onFailure: (error: unknown) => void;
+  /** Is told of the first success after a failure. */
+  readonly onRecovery: () => void;
+}
+
 /**
- * Makes a loop of a task. Wakes that come while it runs share one further run. Where the task
- * fails, that is logged once, and once more when it succeeds again.
+ * Makes a loop of a task. Wakes that come while it runs share one further run. A failure does not
+ * end it.
  *
  * @param task Gets {@linkcode Loop.wake}.
  */
 export function createLoop(
   task: (wake: () => void) => Promise<void>,
-  { pollMs, logger }: { readonly pollMs: number; readonly logger: Logger },
+  { pollMs, onFailure, onRecovery }: LoopOptions,
 ): Loop {
   let state: "new" | "started" | "stopped" = "new";
   let running: Promise<void> | undefined;
@@ -31,11 +38,10 @@ export function createLoop(
       wanted = false;
       try {
         await task(wake);
-        if (!healthy) logger.info("the storage answers the worker again");
+        if (!healthy) onRecovery();
         healthy = true;
       } catch (error) {
-        const message = error instanceof Error ? error.message : "unknown";
-        if (healthy) logger.error("the storage does not answer the worker", { error: message });
+        if (healthy) onFailure(error);
         healthy = false;
       }
     }

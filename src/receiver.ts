@@ -3,12 +3,14 @@ import { createAccept } from "./accept.ts";
 import { answer, refuse, statusOf } from "./answer.ts";
 import { readBody } from "./body.ts";
 import { within } from "./deadline.ts";
+import { describeError } from "./describe-error.ts";
 import { WebhookError } from "./errors.ts";
 import { defaultDedupeKey, type ParsedEvent, parseEvent, type WebhookEvent } from "./event.ts";
 import { type Logger, silentLogger, withFields } from "./logger.ts";
 import { newEvent } from "./new-event.ts";
 import { basePathProblem, healthPath, pathProblem, readyPath } from "./paths.ts";
-import type { Processor } from "./processor/processor.ts";
+import { type Processor, processorProblems } from "./processor/processor.ts";
+import { type Role, roles } from "./role.ts";
 import {
   importSecret,
   parseSignature,
@@ -17,13 +19,7 @@ import {
   verifySignature,
 } from "./signature.ts";
 import type { Acceptance, NewEvent, Storage } from "./storage/storage.ts";
-import { createWorker, type DrainResult, type WorkerOptions } from "./worker.ts";
-
-/** What a process does: receive events, work through deliveries, or both. */
-export type Role = "all" | "receiver" | "worker";
-
-/** Each role there is. */
-export const roles: readonly Role[] = ["all", "receiver", "worker"];
+import { createWorker, type DrainResult, type WorkerOptions, workerProblems } from "./worker.ts";
 
 /** What {@linkcode createReceiver} takes. */
 export interface ReceiverOptions {
@@ -126,18 +122,8 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     logger = silentLogger,
   } = options;
   const secrets = [options.secret ?? [], options.secrets ?? []].flat();
-  if (secrets.length === 0) {
-    throw new TypeError("createReceiver() expects a secret: the one that ImgGo showed.");
-  }
-  for (const secret of secrets) refuseOption("secret", secretProblem(secret));
-  refuseOption("path", pathProblem(path));
-  refuseOption("basePath", basePathProblem(basePath));
-  if (!(Number.isSafeInteger(maxBodyBytes) && maxBodyBytes >= 1)) {
-    refuseOption("maxBodyBytes", `expected a whole number of at least 1, got ${maxBodyBytes}`);
-  }
-  if (!roles.includes(role)) {
-    refuseOption("role", `expected one of ${roles.join(", ")}, got ${role}`);
-  }
+  const [problem] = optionProblems(options);
+  if (problem !== undefined) throw new TypeError(`createReceiver(): ${problem}.`);
 
   const worker = createWorker({ storage, processors, logger }, options.worker);
   const accept = createAccept(storage);
@@ -149,6 +135,9 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     refuseEncoding(request);
     const signature = parseSignature(request.headers.get(signatureHeader));
     const bytes = await readBody(request, { maxBytes: maxBodyBytes, timeoutMs: bodyWithinMs });
+    if (bytes.length === 0 && Number(request.headers.get("Content-Length")) > 0) {
+      log.warn("the body is empty: did a body parser read it before?");
+    }
     // Imported in a request: some runtimes allow no cryptography before the first one.
     keys ??= await Promise.all(secrets.map(importSecret));
     const verified = await verifySignature(bytes, signature, keys);
@@ -169,10 +158,8 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   const work = (context: HandlerContext | undefined) => {
     if (!works) return;
     if (context?.waitUntil) {
-      const failed = (error: unknown) => {
-        const message = error instanceof Error ? error.message : "unknown";
-        logger.error("work after the answer failed", { error: message });
-      };
+      const failed = (error: unknown) =>
+        logger.error("work after the answer failed", { error: describeError(error) });
       context.waitUntil(worker.drain().catch(failed));
     } else {
       worker.start();
@@ -183,8 +170,8 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   const ready: Handler = async () => {
     const late = () => new Error("the storage was too slow");
     // In an async function, so that a storage which throws instead of rejecting is no special case.
-    const answer = (async () => await storage.ping())();
-    await within(answer, readyWithinMs, late).catch((cause) => {
+    const ping = (async () => await storage.ping())();
+    await within(ping, readyWithinMs, late).catch((cause) => {
       throw new WebhookError("storage_unavailable", {}, { cause });
     });
     return Response.json({ status: "ready" });
@@ -215,6 +202,11 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     try {
       const answered: Response | undefined = await router.fetch(request, exchange);
       response = answered ?? refuse(new WebhookError("not_found"));
+      // So that a webhook which was registered with another path shows in the log. Its path does
+      // not: it is a stranger's text.
+      if (answered === undefined && request.method === "POST") {
+        exchange.log.warn("POST to another path than the webhook's", { webhook: basePath + path });
+      }
     } catch (error) {
       response = refuse(explain(error, exchange));
     }
@@ -232,9 +224,31 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   };
 }
 
-function refuseOption(name: string, problem: string | undefined): void {
-  if (problem === undefined) return;
-  throw new TypeError(`createReceiver() expects \`${name}\` in another form: ${problem}.`);
+function optionProblems(options: ReceiverOptions): string[] {
+  const { secret, secrets = [], storage, processors, dedupeKey, worker } = options;
+  const { path, basePath, maxBodyBytes = 1, role = "all" } = options;
+  const given = [secret ?? [], secrets].flat();
+  const problems: Record<string, string | undefined> = {
+    secret: given.length === 0 ? "expected the one that ImgGo showed" : undefined,
+    secrets: given.map(secretProblem).find((problem) => problem !== undefined),
+    storage: typeof storage?.accept === "function" ? undefined : "expected a storage",
+    path: path === undefined ? undefined : pathProblem(path),
+    basePath: basePath === undefined ? undefined : basePathProblem(basePath),
+    maxBodyBytes: Number.isSafeInteger(maxBodyBytes) && maxBodyBytes >= 1
+      ? undefined
+      : `expected a whole number of at least 1, got ${maxBodyBytes}`,
+    role: roles.includes(role) ? undefined : `expected one of ${roles.join(", ")}, got ${role}`,
+    dedupeKey: dedupeKey === undefined || typeof dedupeKey === "function"
+      ? undefined
+      : "expected a function",
+  };
+  return [
+    ...Object.entries(problems).flatMap(([name, problem]) =>
+      problem ? [`${name}: ${problem}`] : []
+    ),
+    ...processorProblems(processors ?? {}),
+    ...workerProblems(worker ?? {}),
+  ];
 }
 
 function refuseEncoding(request: Request): void {
@@ -265,7 +279,7 @@ function explain(error: unknown, { log }: Exchange): WebhookError {
     log.warn("request refused", { code: error.code, status: error.status });
     return error;
   }
-  log.error("internal error", { error: error instanceof Error ? error.message : "unknown" });
+  log.error("internal error", { error: describeError(error) });
   return new WebhookError("internal_error", {}, { cause: error });
 }
 

@@ -3,10 +3,12 @@ import type { Config } from "./config.ts";
 import { type LogLevel, logLevels } from "./logger.ts";
 import { pathProblem } from "./paths.ts";
 import { forwardProblem } from "./processor/forward.ts";
-import { type Role, roles } from "./receiver.ts";
+import { processorProblems } from "./processor/processor.ts";
+import { type Role, roles } from "./role.ts";
 import { secretProblem } from "./signature.ts";
 import type { Storage } from "./storage/storage.ts";
 import { expectedStorageUrl, parseStorageUrl } from "./storage/url.ts";
+import { workerProblems } from "./worker.ts";
 
 /** The settings of a server, complete and checked. */
 export interface Settings {
@@ -94,7 +96,10 @@ const schema = v.object({
   WEBHOOK_SECRET: v.optional(checked((text) => text === "" ? unset : secretProblem(text)), ""),
   WEBHOOK_SECRET_PREVIOUS: v.optional(checked(secretProblem)),
   PORT: v.optional(wholeNumber(0, 65_535), 5000),
-  HOST: v.optional(v.string("expected text"), "0.0.0.0"),
+  HOST: v.optional(
+    checked((host) => /^[^\s/]+$/.test(host) ? undefined : `expected a host name, ${got(host)}`),
+    "0.0.0.0",
+  ),
   WEBHOOK_PATH: v.optional(checked(pathProblem), "/webhook"),
   STORAGE_URL: v.optional(
     v.custom<string | Storage>(
@@ -143,52 +148,23 @@ const configOnly: readonly (keyof Config)[] = ["processors", "dedupeKey", "worke
  * @throws {SettingsError} which names every bad setting.
  */
 export function readSettings(env: Environment, config: Config = {}): Settings {
-  const input: Partial<Record<Name, unknown>> = {};
-  const labels: Partial<Record<Name, string>> = {};
-  for (const [name, key] of Object.entries(namesInConfig) as [Name, keyof Config][]) {
-    const fromDatabaseUrl = name === "STORAGE_URL" && !env[name] && config[key] === undefined &&
-      env["DATABASE_URL"];
-    input[name] = env[name] || (config[key] ?? (fromDatabaseUrl || undefined));
-    labels[name] = fromDatabaseUrl
-      ? "DATABASE_URL"
-      : env[name] || config[key] === undefined
-      ? name
-      : `${key}, in the configuration`;
-  }
-
-  const parsed = v.safeParse(schema, input);
-  const problems = (parsed.issues ?? []).map((issue) => {
-    const name = issue.path?.[0].key as Name;
-    return `${labels[name]}: ${issue.message}`;
-  });
-  const allowPrivate = v.safeParse(
-    schema.entries.FORWARD_ALLOW_PRIVATE,
-    input.FORWARD_ALLOW_PRIVATE,
-  );
-  const forwardTo = input.FORWARD_URL === undefined
-    ? undefined
-    : forwardProblem(String(input.FORWARD_URL), allowPrivate.success && allowPrivate.output);
-  if (forwardTo !== undefined) {
-    const allowed = forwardProblem(String(input.FORWARD_URL), true) === undefined;
-    const hint = allowed ? "; FORWARD_ALLOW_PRIVATE=true allows it" : "";
-    problems.push(`${labels.FORWARD_URL}: ${forwardTo}${hint}`);
-  }
-  if (parsed.success && input.FORWARD_SECRET !== undefined && input.FORWARD_URL === undefined) {
-    problems.push(`${labels.FORWARD_SECRET}: expected a FORWARD_URL for which it signs`);
-  }
-  if (input.FORWARD_URL !== undefined && Object.hasOwn(config.processors ?? {}, "forward")) {
-    problems.push(
-      "processors.forward, in the configuration: expected another name, this is FORWARD_URL's",
-    );
-  }
-  problems.push(...configProblems(config));
+  const { values, labels } = gather(env, config);
+  const parsed = v.safeParse(schema, values);
+  const problems = [
+    ...(parsed.issues ?? []).map((issue) => {
+      const name = issue.path?.[0].key as Name;
+      const hint = labels[name] === "DATABASE_URL" ? "; STORAGE_URL goes before it" : "";
+      return `${labels[name]}: ${issue.message}${hint}`;
+    }),
+    ...forwardProblems({ values, labels }),
+    ...configProblems(config),
+  ];
   if (!parsed.success || problems.length > 0) throw new SettingsError(problems);
 
   const settings = parsed.output;
-  const previous = settings.WEBHOOK_SECRET_PREVIOUS;
   const secret = settings.FORWARD_SECRET;
   return {
-    secrets: [settings.WEBHOOK_SECRET, previous ?? []].flat(),
+    secrets: [settings.WEBHOOK_SECRET, settings.WEBHOOK_SECRET_PREVIOUS ?? []].flat(),
     port: settings.PORT,
     host: settings.HOST,
     path: settings.WEBHOOK_PATH,
@@ -205,13 +181,51 @@ export function readSettings(env: Environment, config: Config = {}): Settings {
   };
 }
 
+/** What was set, by its name in the environment, and how a user knows each. */
+interface Gathered {
+  readonly values: Readonly<Partial<Record<Name, unknown>>>;
+  readonly labels: Readonly<Partial<Record<Name, string>>>;
+}
+
+function gather(env: Environment, config: Config): Gathered {
+  const values: Partial<Record<Name, unknown>> = {};
+  const labels: Partial<Record<Name, string>> = {};
+  for (const [name, key] of Object.entries(namesInConfig) as [Name, keyof Config][]) {
+    const fromConfig = !env[name] && config[key] !== undefined;
+    values[name] = fromConfig ? config[key] : env[name] || undefined;
+    labels[name] = fromConfig ? `${key}, in the configuration` : name;
+  }
+  // What many platforms set for an app that has a database.
+  if (values.STORAGE_URL === undefined && env["DATABASE_URL"]) {
+    values.STORAGE_URL = env["DATABASE_URL"];
+    labels.STORAGE_URL = "DATABASE_URL";
+  }
+  return { values, labels };
+}
+
+function forwardProblems({ values, labels }: Gathered): string[] {
+  const { FORWARD_URL: url, FORWARD_SECRET: secret, FORWARD_ALLOW_PRIVATE: allow } = values;
+  if (url === undefined) {
+    const idle = secret !== undefined && secretProblem(secret) === undefined;
+    return idle ? [`${labels.FORWARD_SECRET}: expected a FORWARD_URL for which it signs`] : [];
+  }
+  const allowPrivate = v.safeParse(schema.entries.FORWARD_ALLOW_PRIVATE, allow);
+  const problem = forwardProblem(String(url), allowPrivate.success && allowPrivate.output);
+  if (problem === undefined) return [];
+  const allowed = forwardProblem(String(url), true) === undefined;
+  const hint = allowed ? "; FORWARD_ALLOW_PRIVATE=true allows it" : "";
+  return [`${labels.FORWARD_URL}: ${problem}${hint}`];
+}
+
 function configProblems(config: Config): string[] {
   const known: readonly string[] = [...Object.values(namesInConfig), ...configOnly];
-  const unknown = Object.keys(config)
+  const problems = Object.keys(config)
     .filter((key) => !known.includes(key))
-    .map((key) => `${key}, in the configuration: expected one of ${known.join(", ")}`);
-  const processors = Object.entries(config.processors ?? {})
-    .filter(([, processor]) => typeof processor !== "function")
-    .map(([name]) => `processors.${name}, in the configuration: expected a function`);
-  return [...unknown, ...processors];
+    .map((key) => `${key}: expected one of ${known.join(", ")}`);
+  if (config.dedupeKey !== undefined && typeof config.dedupeKey !== "function") {
+    problems.push("dedupeKey: expected a function");
+  }
+  problems.push(...processorProblems(config.processors ?? {}));
+  problems.push(...workerProblems(config.worker ?? {}));
+  return problems.map((problem) => problem.replace(":", ", in the configuration:"));
 }

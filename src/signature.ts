@@ -25,7 +25,8 @@ const signatureForm = /^(?:sha256=)?([0-9a-fA-F]{64})$/;
  * What is wrong with a secret, or `undefined` when it is fit for use.
  * The sentence says what was expected and never holds the secret.
  */
-export function secretProblem(secret: string): string | undefined {
+export function secretProblem(secret: unknown): string | undefined {
+  if (typeof secret !== "string") return "expected text";
   if (secret !== secret.trim()) {
     return "expected no white space around the secret; copy it without spaces and line ends";
   }

@@ -6,6 +6,8 @@ export interface DevSession {
   readonly url?: string;
   /** The secret that was made for this folder. It stays, so that a registration stays good. */
   readonly secret?: string;
+  /** Whether the server uses that secret, and not one that was set for it. */
+  readonly usesSecret?: boolean;
 }
 
 const folder = ".imggo-webhooks";
@@ -16,10 +18,11 @@ export const devSessionFile: string = `${folder}/dev.json`;
 /** The session of the working folder; empty where there is none. */
 export function readDevSession(): DevSession {
   try {
-    const { url, secret } = JSON.parse(readFileSync(devSessionFile, "utf8"));
+    const { url, secret, usesSecret } = JSON.parse(readFileSync(devSessionFile, "utf8"));
     return {
       ...(typeof url === "string" && { url }),
       ...(typeof secret === "string" && { secret }),
+      ...(typeof usesSecret === "boolean" && { usesSecret }),
     };
   } catch {
     return {};

@@ -1,8 +1,9 @@
 import process from "node:process";
 import type { Command } from "commander";
-import { serve } from "../entry/serve.ts";
+import { type Listening, serve } from "../entry/serve.ts";
 import { toHex } from "../hex.ts";
-import type { Settings } from "../settings.ts";
+import { healthPath } from "../paths.ts";
+import { commandName } from "./command-name.ts";
 import { currentListen } from "./current-listen.ts";
 import { devSessionFile, readDevSession, writeDevSession } from "./dev-session.ts";
 import { colored } from "./output.ts";
@@ -25,32 +26,32 @@ export function addDev(program: Command): Command {
         env: { ...process.env, ...(json && { LOG_FORMAT: "json" }) },
         ...(config !== undefined && { configFile: config }),
         defaults: { secret, host: "127.0.0.1", forwardAllowPrivate: true },
-        onListening(url, settings) {
-          // A secret of the environment's or the configuration's stays where it is.
-          const made = settings.secrets.includes(secret);
-          writeDevSession({ url: url.href, ...(made && { secret }) });
-          if (!json) process.stdout.write(welcome(url, settings, made));
+        onListening(listening) {
+          const usesSecret = listening.settings.secrets.includes(secret);
+          writeDevSession({ url: listening.url.href, secret, usesSecret });
+          if (!json) process.stdout.write(welcome(listening, usesSecret));
         },
       });
     });
 }
 
-function welcome(url: URL, { storage }: Settings, made: boolean): string {
-  // In a checkout nothing is installed under the command's name.
-  const command = import.meta.url.endsWith(".ts") ? "npm run cli --" : "npx imggo-webhooks";
+function welcome({ url, settings, processors }: Listening, usesSecret: boolean): string {
+  const { storage } = settings;
   const rows = [
     ["Webhook", url.href],
-    ["Health", new URL("/healthz", url).href],
+    ["Health", new URL(healthPath, url).href],
     ["Storage", typeof storage === "string" ? storage : "of the configuration"],
-    ["Secret", made ? `made for this folder, in ${devSessionFile}` : "the one that is set"],
+    ["Processors", `${processors.join(", ")} (yours go into imggo.config.ts)`],
+    ["Secret", usesSecret ? `generated for this folder, in ${devSessionFile}` : "the one you set"],
   ];
+  const where = usesSecret ? "" : ", where you set the same WEBHOOK_SECRET";
   return [
     "",
-    ...rows.map(([name = "", value]) => `  ${colored("dim", name.padEnd(9))}${value}`),
+    ...rows.map(([name = "", value]) => `  ${colored("dim", name.padEnd(12))}${value}`),
     "",
-    "  Send it a signed event, from another terminal:",
+    `  Send it a signed event, from another terminal${where}:`,
     "",
-    `    ${colored("bold", `${command} trigger job.succeeded`)}`,
+    `    ${colored("bold", `${commandName} trigger job.succeeded`)}`,
     "",
     "",
   ].join("\n");

@@ -1,10 +1,12 @@
-import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import process from "node:process";
+import { buffer } from "node:stream/consumers";
 import { ExpectedError } from "./expected-error.ts";
 
 /** A file's bytes; `-` is standard input. */
-export function readInput(file: string): Uint8Array<ArrayBuffer> {
+export async function readInput(file: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    return new Uint8Array(readFileSync(file === "-" ? 0 : file));
+    return new Uint8Array(file === "-" ? await buffer(process.stdin) : await readFile(file));
   } catch (cause) {
     const { code } = cause as { code?: string };
     const reason = code === "ENOENT" ? "there is no such file" : `it cannot be read (${code})`;

@@ -11,10 +11,16 @@ import { addVerify } from "./verify.ts";
 
 const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
 
+const json = process.argv.includes("--json");
+
 const program = new Command("imggo-webhooks")
   .description("Receives ImgGo's webhooks and loses none.")
   .version(JSON.parse(manifest).version)
   .exitOverride()
+  .configureOutput({
+    outputError: (text, write) =>
+      write(json ? `${JSON.stringify({ error: text.trim() })}\n` : text),
+  })
   .configureHelp({ sortSubcommands: false })
   .showSuggestionAfterError();
 
@@ -35,7 +41,6 @@ function report(error: unknown): number {
   // Commander has printed its own.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (!(error instanceof ExpectedError)) throw error;
-  const json = process.argv.includes("--json");
   process.stderr.write(
     json ? `${JSON.stringify({ error: error.message })}\n` : `${error.message}\n`,
   );

@@ -11,7 +11,7 @@ export function addSign(program: Command): Command {
     .description("print the signature of a file's bytes")
     .argument("<file>", "the body; - for standard input")
     .action(async (file: string, { json }: { json?: true }) => {
-      const signature = await sign(readInput(file), defaultTarget().secret);
+      const signature = await sign(await readInput(file), defaultTarget().secret);
       print(json, signature, { signature });
     });
 }

@@ -1,6 +1,8 @@
 import process from "node:process";
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { describeError } from "../describe-error.ts";
 import { sign, signatureHeader } from "../signature.ts";
+import { commandName } from "./command-name.ts";
 import { ExpectedError } from "./expected-error.ts";
 import { readInput } from "./input.ts";
 import { colored, print } from "./output.ts";
@@ -56,20 +58,24 @@ export function addTrigger(program: Command): Command {
 async function trigger(name: SampleName, flags: TriggerFlags): Promise<void> {
   const target = defaultTarget();
   const url = flags.to ?? target.url;
-  if (!URL.canParse(url)) throw new ExpectedError(2, `--to expects a whole URL, got ${url}`);
+  if (!/^https?:/.test(url) || !URL.canParse(url)) {
+    throw new ExpectedError(2, `--to expects an http: or https: URL, got ${url}`);
+  }
   const secret = flags.forge ? crypto.randomUUID() : target.secret;
-  const result = flags.result === undefined ? undefined : readResult(flags.result);
+  const result = flags.result === undefined ? undefined : await readResult(flags.result);
 
   const counts = new Map<string, number>();
   const send = async (body: string) => {
     const answer = await post(url, body, secret);
-    const label = answer.status ?? answer.code ?? "no ImgGo receiver";
+    const label = answer.status ?? answer.code ?? "not a receiver of this kind";
     counts.set(label, (counts.get(label) ?? 0) + 1);
-    const good = answer.http_status === 200;
+    const good = flags.forge
+      ? answer.code === "invalid_signature"
+      : answer.http_status === 200 && answer.status !== undefined;
     const status = colored(good ? "green" : "red", String(answer.http_status));
     const parts = [status, label, answer.id ?? [], colored("dim", `${answer.ms} ms`)].flat();
     print(flags.json, parts.join(" "), answer);
-    if (good === (flags.forge === true)) process.exitCode = 1;
+    if (!good) process.exitCode = 1;
   };
 
   let left = flags.count;
@@ -80,6 +86,10 @@ async function trigger(name: SampleName, flags: TriggerFlags): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: Math.min(concurrency, flags.count) }, sender));
+  if (!flags.forge && counts.has("invalid_signature")) {
+    const hint = `The receiver expects another secret than the one of ${target.secretFrom}.`;
+    process.stderr.write(`${hint}\n`);
+  }
   if (!flags.json && flags.count * (1 + flags.duplicates) > 1) {
     const parts = [...counts].map(([label, count]) => `${count} ${label}`);
     process.stdout.write(`${colored("bold", parts.join(", "))}\n`);
@@ -104,9 +114,10 @@ async function post(url: string, body: string, secret: string): Promise<Answer> 
     });
     text = await response.text();
   } catch (cause) {
+    const reason = describeError(cause);
     throw new ExpectedError(
       1,
-      `No answer from ${url}: is a receiver running there? \`dev\` starts one; --to names another.`,
+      `No answer from ${url}: ${reason}. \`${commandName} dev\` starts a receiver.`,
       { cause },
     );
   }
@@ -126,8 +137,8 @@ function fieldsOf(text: string): { status?: string; code?: string; id?: string }
   }
 }
 
-function readResult(file: string): unknown {
-  const text = new TextDecoder().decode(readInput(file));
+async function readResult(file: string): Promise<unknown> {
+  const text = new TextDecoder().decode(await readInput(file));
   try {
     return JSON.parse(text);
   } catch (cause) {

@@ -22,7 +22,7 @@ export function addVerify(program: Command): Command {
       const previous = process.env["WEBHOOK_SECRET_PREVIOUS"] || [];
       const secrets = [defaultTarget().secret, previous].flat();
       try {
-        await verifySignature(readInput(file), signature, secrets);
+        await verifySignature(await readInput(file), signature, secrets);
         print(json, colored("green", "valid"), { valid: true });
       } catch (error) {
         if (!(error instanceof WebhookError)) throw error;

@@ -1,16 +1,25 @@
 import process from "node:process";
 import type { Config } from "../config.ts";
 import { within } from "../deadline.ts";
+import { describeError, originOf } from "../describe-error.ts";
 import { createLogger, type Logger } from "../logger.ts";
 import { forward } from "../processor/forward.ts";
 import { log } from "../processor/log.ts";
 import type { Processor } from "../processor/processor.ts";
-import { createReceiver, type Receiver } from "../receiver.ts";
+import { createReceiver } from "../receiver.ts";
 import { type Environment, readSettings, type Settings, SettingsError } from "../settings.ts";
 import { openStorage } from "../storage/open.ts";
-import type { Storage } from "../storage/storage.ts";
 import type { Listen, Server } from "./listen/listen.ts";
 import { loadConfig } from "./load-config.ts";
+
+/** What a server is, once it listens. */
+export interface Listening {
+  /** Of the webhook; of a server that only works, its root. */
+  readonly url: URL;
+  readonly settings: Settings;
+  /** The names of the processors. */
+  readonly processors: readonly string[];
+}
 
 /** What {@linkcode serve} takes beside a runtime's server. */
 export interface ServeOptions {
@@ -21,7 +30,7 @@ export interface ServeOptions {
   /** Holds where neither the environment nor the configuration says otherwise. */
   readonly defaults?: Config;
   /** Is told where the server listens. */
-  readonly onListening?: (url: URL, settings: Settings) => void;
+  readonly onListening?: (listening: Listening) => void;
 }
 
 // Orchestrators and Deno Deploy kill 5 s after they ask a process to stop.
@@ -37,14 +46,16 @@ export async function serve(listen: Listen, options: ServeOptions = {}): Promise
   try {
     process.exit(await run(listen, options));
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    const message = error instanceof Error ? error.message : String(error);
+    const json = (options.env ?? process.env)["LOG_FORMAT"] === "json";
+    process.stderr.write(`${json ? JSON.stringify({ error: message }) : message}\n`);
     process.exit(error instanceof SettingsError ? 2 : 1);
   }
 }
 
 async function run(listen: Listen, options: ServeOptions): Promise<number> {
   const { env = process.env, configFile, defaults, onListening } = options;
-  const config = { ...defaults, ...await loadConfig(configFile) };
+  const config = { ...defaults, ...defined(await loadConfig(configFile)) };
   const settings = readSettings(env, config);
   const logger = createLogger({
     level: settings.logLevel,
@@ -52,18 +63,39 @@ async function run(listen: Listen, options: ServeOptions): Promise<number> {
     write: (line) => process.stdout.write(`${line}\n`),
   });
 
+  const processors = processorsOf(settings, config);
   const storage = typeof settings.storage === "string"
     ? await openStorage(settings.storage, logger)
     : settings.storage;
   await storage.ping();
-  const receiver = receiverOf(settings, config, storage, logger);
+  const receiver = createReceiver({
+    secrets: settings.secrets,
+    storage,
+    processors,
+    path: settings.path,
+    maxBodyBytes: settings.maxBodyBytes,
+    role: settings.role,
+    ...(config.dedupeKey && { dedupeKey: config.dedupeKey }),
+    ...(config.worker && { worker: config.worker }),
+    logger,
+  });
 
+  // A promise that a processor forgot to await must not take the server with it.
+  process.on("unhandledRejection", (error) => {
+    logger.error("unhandled rejection", { error: describeError(error), at: originOf(error) });
+  });
   const stopSignal = firstSignal();
   const server = await listenOrExplain(listen, receiver.fetch, settings);
   receiver.start();
   const url = urlOf(settings, server.port);
-  logger.info("listening", { url: url.href, role: settings.role, pid: process.pid });
-  onListening?.(url, settings);
+  const names = Object.keys(processors);
+  logger.info("listening", {
+    url: url.href,
+    role: settings.role,
+    processors: names.join(", "),
+    pid: process.pid,
+  });
+  onListening?.({ url, settings, processors: names });
 
   logger.info("stopping", { signal: await stopSignal });
   await Promise.all([close(server, logger), receiver.stop()]);
@@ -72,31 +104,15 @@ async function run(listen: Listen, options: ServeOptions): Promise<number> {
   return 0;
 }
 
-function receiverOf(
-  settings: Settings,
-  config: Config,
-  storage: Storage,
-  logger: Logger,
-): Receiver {
-  try {
-    return createReceiver({
-      secrets: settings.secrets,
-      storage,
-      processors: processorsOf(settings, config),
-      path: settings.path,
-      maxBodyBytes: settings.maxBodyBytes,
-      role: settings.role,
-      ...(config.dedupeKey && { dedupeKey: config.dedupeKey }),
-      ...(config.worker && { worker: config.worker }),
-      logger,
-    });
-  } catch (error) {
-    // What only the receiver can judge: the worker's options.
-    throw new SettingsError([error instanceof Error ? error.message : String(error)]);
-  }
+/** Without what is there and undefined, which would hide a default. */
+function defined(config: Config): Config {
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
 }
 
 function processorsOf({ forward: target }: Settings, config: Config): Record<string, Processor> {
+  if (target && config.processors && "forward" in config.processors) {
+    throw new SettingsError(["FORWARD_URL: expected no processor named forward beside it"]);
+  }
   const named = { ...(target && { forward: forward(target) }), ...config.processors };
   return Object.keys(named).length > 0 ? named : { log };
 }
@@ -117,11 +133,11 @@ async function listenOrExplain(
   }
 }
 
-function urlOf({ host, path }: Settings, port: number): URL {
+function urlOf({ host, path, role }: Settings, port: number): URL {
   // Every address is no address that a client can use.
   const hostname = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
   const authority = hostname.includes(":") ? `[${hostname}]` : hostname;
-  return new URL(path, `http://${authority}:${port}`);
+  return new URL(role === "worker" ? "/" : path, `http://${authority}:${port}`);
 }
 
 /** The first signal to stop. One that comes more than a second later ends the process at once. */

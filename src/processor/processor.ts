@@ -30,7 +30,7 @@ export interface ProcessorContext {
   readonly log: Logger;
 }
 
-// The two are told by their names and not by their classes: a configuration file may import
+// The two are told apart by name, not by class: a configuration file may import
 // another copy of this package than the one that runs it.
 
 /** Throw it in a processor to be run again after a delay of your choice. The attempt counts. */
@@ -54,4 +54,16 @@ const maxDelayMs = 24 * 24 * 3_600_000;
 /** Throw it in a processor when no further attempt can succeed: the delivery is dead at once. */
 export class PermanentError extends Error {
   override readonly name = "PermanentError";
+}
+
+/** What is wrong with named processors: a sentence each, which begins with the name. */
+export function processorProblems(processors: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(processors).flatMap(([name, processor]) => {
+    if (typeof processor !== "function") return [`processors.${name}: expected a function`];
+    // A name is stored with each delivery.
+    if (!/^[\w. -]{1,100}$/.test(name)) {
+      return [`processors.${JSON.stringify(name)}: expected a name of letters, digits, . _ -`];
+    }
+    return [];
+  });
 }

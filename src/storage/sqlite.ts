@@ -3,7 +3,7 @@ import { type Logger, silentLogger } from "../logger.ts";
 import { interleave } from "./interleave.ts";
 import { classify } from "./sqlite/classify.ts";
 import { type Connection, open, transact } from "./sqlite/connection.ts";
-import type { ClaimedEventRow, DeliveryRow, DueRow, EventRow } from "./sqlite/statements.ts";
+import type { EventRow } from "./sqlite/statements.ts";
 import {
   type Acceptance,
   type Claim,
@@ -12,7 +12,6 @@ import {
   type Delivery,
   type DeliveryState,
   type EventPage,
-  type EventState,
   keyRetentionMs,
   lastAttemptLost,
   type Lease,
@@ -73,10 +72,12 @@ export function sqliteStorage(
     }
   };
 
-  const read = whileBusy;
+  // One statement sees one state of the file by itself; several need a transaction.
+  const read = <T>(work: (connection: Connection) => T): Promise<T> =>
+    whileBusy((open) => transact(open, "read", work));
 
   const write = <T>(work: (connection: Connection) => T, signal?: AbortSignal): Promise<T> =>
-    whileBusy((open) => transact(open, work), signal);
+    whileBusy((open) => transact(open, "write", work), signal);
 
   return {
     accept: (event, signal) => write((connection) => accept(connection, event, now()), signal),
@@ -85,12 +86,12 @@ export function sqliteStorage(
       // Most polls find nothing, and need no write lock to see it.
       const anyDue = (connection: Connection) =>
         request.processors.some((name) => connection.one("anyDue", name, time) !== undefined);
-      if (!await read(anyDue)) return { claims: [], exhausted: [] };
+      if (!await whileBusy(anyDue)) return { claims: [], exhausted: [] };
       return await write((connection) => claim(connection, request, turn++, now()));
     },
     renew: (lease, leaseMs) =>
       write((connection) => {
-        const event = connection.one<EventRow>("eventOfLease", lease.eventId);
+        const event = connection.one("eventOfLease", lease.eventId);
         if (event === undefined) return false;
         const { processor, fence } = lease;
         return connection.run("renew", Math.ceil(now() + leaseMs), event.seq, processor, fence) ===
@@ -99,14 +100,14 @@ export function sqliteStorage(
     settle: (lease, outcome) => write((connection) => settle(connection, lease, outcome, now())),
     get: (id) =>
       read((connection) => {
-        const row = connection.one<EventRow>("event", id);
+        const row = connection.one("event", id);
         return row && describe(connection, row);
       }),
-    body: (id) => read((connection) => connection.one<ClaimedEventRow>("body", id)?.body),
+    body: (id) => whileBusy((connection) => connection.one("body", id)?.body),
     list: ({ limit, cursor }) => read((connection) => list(connection, limit, cursor)),
     prune: ({ receivedBefore, limit }) =>
       write((connection) => prune(connection, receivedBefore, limit, now())),
-    ping: () => read((connection) => void connection.one("ping")),
+    ping: () => whileBusy((connection) => void connection.one("ping")),
     // deno-lint-ignore require-await -- so that a failure is a rejection
     async close() {
       connection?.database.close();
@@ -115,13 +116,13 @@ export function sqliteStorage(
 }
 
 function accept(connection: Connection, event: NewEvent, time: number): Acceptance {
-  const key = connection.one<{ event_id: string; duplicates: number }>(
+  const key = connection.one(
     "addKey",
     event.key,
     event.id,
   );
   if (key !== undefined && key.duplicates > 0) {
-    const first = connection.one<{ state: EventState; identical: number }>(
+    const first = connection.one(
       "compareEvent",
       event.body,
       key.event_id,
@@ -135,11 +136,11 @@ function accept(connection: Connection, event: NewEvent, time: number): Acceptan
   }
   const ofJob = (name: string) =>
     event.state === "accepted"
-      ? connection.all<{ seq: number }>("findOfJob", event.jobId, name).map(({ seq }) => seq)
+      ? connection.all("findOfJob", event.jobId, name).map(({ seq }) => seq)
       : [];
   const late = event.event === "job.failed" && ofJob("job.succeeded").length > 0;
   const state = late ? "superseded" : event.state;
-  const added = connection.one<{ seq: number }>(
+  const added = connection.one(
     "addEvent",
     event.id,
     event.key,
@@ -177,10 +178,10 @@ function claim(
   let skipped: boolean;
   do {
     skipped = false;
-    const queues = processors.map((name) => connection.all<DueRow>("due", name, time, limit));
+    const queues = processors.map((name) => connection.all("due", name, time, limit));
     for (const { event_seq, processor, attempts, fence } of interleave(queues, turn)) {
       if (claims.length === limit) break;
-      const event = connection.one<ClaimedEventRow>("claimedEvent", event_seq);
+      const event = connection.one("claimedEvent", event_seq);
       if (event === undefined || event.state === "superseded") {
         connection.run("withdrawOne", event_seq, processor);
         skipped = true;
@@ -206,7 +207,7 @@ function claim(
 }
 
 function settle(connection: Connection, lease: Lease, outcome: Outcome, time: number): boolean {
-  const event = connection.one<EventRow>("eventOfLease", lease.eventId);
+  const event = connection.one("eventOfLease", lease.eventId);
   if (event === undefined) return false;
   const state = { succeeded: 2, dead: 3, retry: 0, released: 0 }[outcome.kind];
   const dueAt = { succeeded: null, dead: null, released: time, retry: time }[outcome.kind];
@@ -235,7 +236,7 @@ function describe(connection: Connection, row: EventRow): StoredEvent {
     receivedAt: row.received_at,
     size: row.size,
     duplicates: row.duplicates,
-    deliveries: connection.all<DeliveryRow>("deliveries", row.seq).map((delivery): Delivery => ({
+    deliveries: connection.all("deliveries", row.seq).map((delivery): Delivery => ({
       processor: delivery.processor,
       state: deliveryStates[delivery.state] ?? "dead",
       attempts: delivery.attempts,
@@ -248,7 +249,7 @@ function describe(connection: Connection, row: EventRow): StoredEvent {
 function list(connection: Connection, limit: number, cursor: string | undefined): EventPage {
   const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(cursor);
   // One more than asked for tells whether there is a next page.
-  const rows = connection.all<EventRow>("page", before, limit + 1);
+  const rows = connection.all("page", before, limit + 1);
   const page = rows.slice(0, limit);
   const last = rows.length > limit ? page.at(-1) : undefined;
   return {
@@ -264,7 +265,7 @@ function prune(
   time: number,
 ): number {
   connection.run("forgetKeys", time);
-  const done = connection.all<{ seq: number }>("prunable", receivedBefore, limit);
+  const done = connection.all("prunable", receivedBefore, limit);
   for (const { seq } of done) {
     connection.run("expireKey", time + keyRetentionMs, seq);
     connection.run("deleteDeliveries", seq);

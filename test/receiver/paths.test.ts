@@ -85,7 +85,7 @@ describe("createReceiver()", () => {
     test(`createReceiver() refuses the path ${JSON.stringify(path)}, and says what it expects`, () => {
       expect(() => createReceiver({ secret, storage, path })).toThrow(TypeError);
       expect(() => createReceiver({ secret, storage, path }))
-        .toThrow(/expects `path` .*\/webhook/);
+        .toThrow(/^createReceiver\(\): path: expected .*\/webhook/);
     });
   }
 
@@ -98,7 +98,9 @@ describe("createReceiver()", () => {
   for (const basePath of ["/", "hooks", "/hooks/", "/:tenant", "/*", "/a b", "https://a.example"]) {
     test(`createReceiver() refuses the basePath ${JSON.stringify(basePath)}`, () => {
       expect(() => createReceiver({ secret, storage, basePath })).toThrow(TypeError);
-      expect(() => createReceiver({ secret, storage, basePath })).toThrow(/expects `basePath` /);
+      expect(() => createReceiver({ secret, storage, basePath })).toThrow(
+        /^createReceiver\(\): basePath: expected /,
+      );
     });
   }
 });

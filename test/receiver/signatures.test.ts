@@ -99,7 +99,7 @@ describe("a secret", () => {
   test("createReceiver() refuses to go without a secret", () => {
     for (const options of [{ storage }, { storage, secrets: [] }]) {
       expect(() => createReceiver(options)).toThrow(TypeError);
-      expect(() => createReceiver(options)).toThrow(/expects a secret/);
+      expect(() => createReceiver(options)).toThrow(/^createReceiver\(\): secret: expected/);
     }
   });
 

@@ -21,10 +21,10 @@ test("a started worker goes on asking a storage that fails, and says so once", a
   await failed.take(3);
   expect(await settled.next()).toMatchObject({ lease: { eventId: id } });
   await worker.stop();
-  expect(log.of("does not answer")).toMatchObject([
+  expect(log.of("claiming failed")).toMatchObject([
     { level: "error", error: expect.stringContaining("database is locked") },
   ]);
-  expect(log.of("answers the worker again")).toMatchObject([{ level: "info" }]);
+  expect(log.of("claiming works again")).toMatchObject([{ level: "info" }]);
 });
 
 test("a worker goes on recording an outcome until the storage takes it, once", async () => {

@@ -1,3 +1,6 @@
+import { refuse } from "../../answer.ts";
+import { WebhookError } from "../../errors.ts";
+
 /** Answers a request; never rejects. */
 export type FetchHandler = (request: Request) => Promise<Response>;
 
@@ -24,8 +27,5 @@ export type Listen = (handler: FetchHandler, options: ListenOptions) => Promise<
 
 /** What is answered where a runtime, not the handler, fails: nothing of the error. */
 export function serverError(): Response {
-  return Response.json({
-    error: "Something unforeseen went wrong here.",
-    code: "internal_error",
-  }, { status: 500 });
+  return refuse(new WebhookError("internal_error"));
 }

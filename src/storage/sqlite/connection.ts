@@ -2,16 +2,16 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
 import type { Logger } from "../../logger.ts";
 import { StorageError } from "../storage.ts";
 import { applicationId, migrations } from "./schema.ts";
-import { type StatementName, statements } from "./statements.ts";
+import { type Rows, type StatementName, statements } from "./statements.ts";
 
 /** An open file and its prepared statements. */
 export interface Connection {
   readonly database: DatabaseSync;
   /** The first row, or undefined. */
-  one<Row>(statement: StatementName, ...values: SQLInputValue[]): Row | undefined;
-  all<Row>(statement: StatementName, ...values: SQLInputValue[]): Row[];
+  one<Name extends keyof Rows>(name: Name, ...values: SQLInputValue[]): Rows[Name] | undefined;
+  all<Name extends keyof Rows>(name: Name, ...values: SQLInputValue[]): Rows[Name][];
   /** How many rows changed. */
-  run(statement: StatementName, ...values: SQLInputValue[]): number;
+  run(name: StatementName, ...values: SQLInputValue[]): number;
 }
 
 /**
@@ -36,10 +36,10 @@ export function open(path: string, logger: Logger): Connection {
     };
     return {
       database,
-      one: <Row>(name: StatementName, ...values: SQLInputValue[]) =>
-        prepare(name).get(...values) as Row | undefined,
-      all: <Row>(name: StatementName, ...values: SQLInputValue[]) =>
-        prepare(name).all(...values) as Row[],
+      one: <Name extends keyof Rows>(name: Name, ...values: SQLInputValue[]) =>
+        prepare(name).get(...values) as Rows[Name] | undefined,
+      all: <Name extends keyof Rows>(name: Name, ...values: SQLInputValue[]) =>
+        prepare(name).all(...values) as unknown as Rows[Name][],
       run: (name, ...values) => Number(prepare(name).run(...values).changes),
     };
   } catch (error) {
@@ -101,17 +101,21 @@ function migrate(database: DatabaseSync, path: string): void {
   }
 }
 
-/** Runs a function as one write transaction: all of it, or nothing. */
-export function transact<T>(connection: Connection, work: (connection: Connection) => T): T {
+/** Runs a function as one transaction: all of it, or nothing. */
+export function transact<T>(
+  connection: Connection,
+  kind: "read" | "write",
+  work: (connection: Connection) => T,
+): T {
   const { database } = connection;
   // A transaction that begins by reading and then writes fails at once where another one wrote.
-  database.exec("BEGIN IMMEDIATE");
+  database.exec(kind === "write" ? "BEGIN IMMEDIATE" : "BEGIN");
   try {
     const result = work(connection);
     database.exec("COMMIT");
     return result;
   } catch (error) {
-    // Of some errors SQLite has rolled back by itself.
+    // SQLite itself rolls back on some errors.
     if (database.isTransaction) database.exec("ROLLBACK");
     throw error;
   }

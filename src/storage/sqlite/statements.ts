@@ -1,5 +1,9 @@
 import type { EventState } from "../storage.ts";
 
+const describedEvent = `SELECT seq, id, events.key, state, event, job_id, pattern_id, received_at,
+  length(body) AS size, coalesce(duplicates, 0) AS duplicates
+  FROM events LEFT JOIN keys ON keys.key = events.key`;
+
 /** Every statement of the storage, by name. In `state`, 0 to 3 are as the schema says. */
 export const statements = {
   addKey: `INSERT INTO keys (key, event_id) VALUES (?, ?)
@@ -26,12 +30,8 @@ export const statements = {
   settle: `UPDATE deliveries SET state = ?, due_at = coalesce(?, due_at),
     attempts = attempts - ?, last_error = coalesce(?, last_error)
     WHERE event_seq = ? AND processor = ? AND fence = ? AND state = 1`,
-  event: `SELECT seq, id, events.key, state, event, job_id, pattern_id, received_at,
-    length(body) AS size, coalesce(duplicates, 0) AS duplicates
-    FROM events LEFT JOIN keys ON keys.key = events.key WHERE id = ?`,
-  page: `SELECT seq, id, events.key, state, event, job_id, pattern_id, received_at,
-    length(body) AS size, coalesce(duplicates, 0) AS duplicates
-    FROM events LEFT JOIN keys ON keys.key = events.key
+  event: `${describedEvent} WHERE id = ?`,
+  page: `${describedEvent}
     WHERE seq < ? ORDER BY seq DESC LIMIT ?`,
   deliveries: `SELECT processor, state, attempts, due_at, last_error FROM deliveries
     WHERE event_seq = ? ORDER BY processor`,
@@ -49,7 +49,41 @@ export const statements = {
 /** The name of a statement. */
 export type StatementName = keyof typeof statements;
 
-/** A row of `event` and `page`. */
+/** What the rows of those that give any hold. */
+export interface Rows {
+  addKey: { readonly event_id: string; readonly duplicates: number };
+  addEvent: { readonly seq: number };
+  compareEvent: { readonly state: EventState; readonly identical: 0 | 1 };
+  findOfJob: { readonly seq: number };
+  anyDue: { readonly 1: 1 };
+  due: {
+    readonly event_seq: number;
+    readonly processor: string;
+    readonly attempts: number;
+    readonly fence: number;
+  };
+  claimedEvent: {
+    readonly id: string;
+    readonly state: EventState;
+    readonly received_at: number;
+    readonly body: Uint8Array<ArrayBuffer>;
+  };
+  eventOfLease: { readonly seq: number; readonly state: EventState };
+  event: EventRow;
+  page: EventRow;
+  deliveries: {
+    readonly processor: string;
+    readonly state: 0 | 1 | 2 | 3;
+    readonly attempts: number;
+    readonly due_at: number;
+    readonly last_error: string | null;
+  };
+  body: { readonly body: Uint8Array<ArrayBuffer> };
+  prunable: { readonly seq: number };
+  ping: Readonly<Record<string, number>>;
+}
+
+/** An event without its body. */
 export interface EventRow {
   readonly seq: number;
   readonly id: string;
@@ -61,29 +95,4 @@ export interface EventRow {
   readonly received_at: number;
   readonly size: number;
   readonly duplicates: number;
-}
-
-/** A row of `deliveries`. */
-export interface DeliveryRow {
-  readonly processor: string;
-  readonly state: number;
-  readonly attempts: number;
-  readonly due_at: number;
-  readonly last_error: string | null;
-}
-
-/** A row of `due`. */
-export interface DueRow {
-  readonly event_seq: number;
-  readonly processor: string;
-  readonly attempts: number;
-  readonly fence: number;
-}
-
-/** A row of `claimedEvent`. */
-export interface ClaimedEventRow {
-  readonly id: string;
-  readonly state: EventState;
-  readonly received_at: number;
-  readonly body: Uint8Array<ArrayBuffer>;
 }
