@@ -4,7 +4,12 @@ import { describeError, originOf } from "./describe-error.ts";
 import { parseEvent } from "./event.ts";
 import { keepLease } from "./lease.ts";
 import { type Logger, withFields } from "./logger.ts";
-import { PermanentError, type Processor, type ProcessorContext } from "./processor/processor.ts";
+import {
+  maxRetryDelayMs,
+  PermanentError,
+  type Processor,
+  type ProcessorContext,
+} from "./processor/processor.ts";
 import type { Claim, Outcome, Storage } from "./storage/storage.ts";
 
 /** What every attempt of a worker is run with. */
@@ -30,15 +35,20 @@ const graceMs = 500;
  * Runs one claimed delivery: hands the event to the processor, keeps the lease meanwhile, aborts
  * it when its time is up, its lease is lost or the worker stops, and records how it ended.
  *
- * @param stop Aborts when the worker stops: the attempt is given back and does not count.
+ * @param run.stop Aborts when the worker stops: the attempt is given back and does not count.
+ * @param run.claimedAt The steady clock before the claim: its lease runs from then at the earliest.
  */
 export async function runAttempt(
   claim: Claim,
   processor: Processor,
   settings: AttemptSettings,
-  stop: AbortSignal,
+  { stop, claimedAt }: { readonly stop: AbortSignal; readonly claimedAt: number },
 ): Promise<AttemptResult> {
   const { eventId: id, attempt, fence, receivedAt } = claim;
+  // Those claimed with it may come first, and block the thread.
+  await undefined;
+  const heldSince = await confirmLease(claim, settings, claimedAt);
+  if (heldSince === undefined) return "lost";
   if (stop.aborted) return await giveBack(claim, settings);
   const log = withFields(settings.logger, { id, processor: claim.processor, attempt });
   const startedAt = performance.now();
@@ -54,6 +64,7 @@ export async function runAttempt(
   );
   const lease = keepLease(claim, settings.leaseMs, {
     ...settings,
+    heldSince,
     lost: () => interrupt("LeaseLostError", "The lease is lost."),
   });
 
@@ -65,20 +76,38 @@ export async function runAttempt(
     receivedAt: new Date(receivedAt),
     log,
   };
-  const running = runProcessor(claim, processor, context);
-  const ended = await Promise.race([running, overdue(interruption.signal)]);
-  clearTimeout(timer);
-  stop.removeEventListener("abort", onStop);
+  try {
+    const running = runProcessor(claim, processor, context);
+    const ended = await Promise.race([running, overdue(interruption.signal)]);
+    clearTimeout(timer);
+    const outcome = decide(ended, interruption.signal, claim, settings);
+    const held = await settle(claim, outcome, settings, lease.heldUntil);
+    const result = held ? outcome.kind : "lost";
+    report(log, result, outcome, {
+      ms: Math.round(performance.now() - startedAt),
+      at: ended.succeeded || interruption.signal.aborted ? undefined : originOf(ended.error),
+    });
+    return result;
+  } finally {
+    clearTimeout(timer);
+    lease.release();
+    stop.removeEventListener("abort", onStop);
+  }
+}
 
-  const outcome = decide(ended, interruption.signal, claim, settings);
-  const held = await settle(claim, outcome, settings, lease.heldUntil);
-  lease.release();
-  const result = held ? outcome.kind : "lost";
-  report(log, result, outcome, {
-    ms: Math.round(performance.now() - startedAt),
-    at: ended.succeeded || interruption.signal.aborted ? undefined : originOf(ended.error),
-  });
-  return result;
+/** Since when a claim is held, asked anew where it had to wait long for its turn. */
+async function confirmLease(
+  claim: Claim,
+  { storage, leaseMs }: AttemptSettings,
+  claimedAt: number,
+): Promise<number | undefined> {
+  const now = performance.now();
+  if (now - claimedAt < leaseMs / 3) return claimedAt;
+  try {
+    return await within(storage.renew(claim, leaseMs), leaseMs / 3, noAnswer) ? now : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function giveBack(claim: Claim, settings: AttemptSettings): Promise<AttemptResult> {
@@ -123,20 +152,28 @@ function decide(
   settings: AttemptSettings,
 ): Outcome {
   if (ended.succeeded) return { kind: "succeeded" };
-  const thrown = ended.error as { name?: unknown; afterMs?: unknown } | null | undefined;
+  const thrown = readThrown(ended.error);
   const interruption: Interruption | undefined = signal.reason?.name;
-  const permanent = thrown?.name === "PermanentError";
+  const permanent = thrown.name === "PermanentError";
   if (interruption === "StoppedError" && !permanent) return { kind: "released" };
 
   // A processor that was cut off usually throws what its own `fetch` made of that; say why instead.
   const cause = permanent || interruption === undefined ? ended.error : signal.reason;
   const error = describeError(cause);
   if (permanent || claim.attempt >= settings.maxAttempts) return { kind: "dead", error };
-  const asked = thrown?.name === "RetryLater" ? Number(thrown.afterMs) : NaN;
-  const afterMs = asked >= 0 && asked < Infinity
-    ? asked
-    : retryDelay(claim.attempt, settings.backoff);
+  const afterMs = thrown.afterMs ?? retryDelay(claim.attempt, settings.backoff);
   return { kind: "retry", afterMs, error };
+}
+
+/** What a thrown value says of the delivery. Anything can be thrown, also what throws when read. */
+function readThrown(error: unknown): { name?: unknown; afterMs?: number } {
+  try {
+    const { name, afterMs } = Object(error) as { name?: unknown; afterMs?: unknown };
+    if (name !== "RetryLater" || typeof afterMs !== "number" || !(afterMs >= 0)) return { name };
+    return { name, afterMs: Math.min(afterMs, maxRetryDelayMs) };
+  } catch {
+    return {};
+  }
 }
 
 /**
@@ -149,12 +186,14 @@ async function settle(
   { storage, logger, leaseMs }: AttemptSettings,
   heldUntil: () => number,
 ): Promise<boolean> {
+  // Also where the lease can be renewed and, for whatever reason, the outcome not be recorded.
+  const giveUpAt = performance.now() + 10 * leaseMs;
   for (let wait = 50;; wait = Math.min(wait * 2, 1_000)) {
     try {
       return await within(storage.settle(claim, outcome), leaseMs, noAnswer);
     } catch {
       logger.warn("outcome not recorded yet", { id: claim.eventId, processor: claim.processor });
-      if (performance.now() + wait > heldUntil()) return false;
+      if (performance.now() + wait > Math.min(heldUntil(), giveUpAt)) return false;
     }
     await pause(wait);
   }

@@ -16,14 +16,16 @@ export interface KeptLease {
 export function keepLease(
   lease: Lease,
   leaseMs: number,
-  { storage, logger, lost }: {
+  { storage, logger, heldSince, lost }: {
     readonly storage: Storage;
     readonly logger: Logger;
+    /** The steady clock before the claim, or before the last renewal. */
+    readonly heldSince: number;
     readonly lost: () => void;
   },
 ): KeptLease {
-  let heldUntil = performance.now() + leaseMs;
-  let expiry = setTimeout(lost, leaseMs);
+  let heldUntil = heldSince + leaseMs;
+  let expiry = setTimeout(lost, heldUntil - performance.now());
   let released = false;
 
   const renew = async () => {

@@ -42,6 +42,18 @@ export function createLogger(
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
+/** The same logger, whose own failures are swallowed: no event may be lost to a line of a log. */
+export function guarded(logger: Logger): Logger {
+  const at = (name: LogLevel): Logger[LogLevel] => (message, fields) => {
+    try {
+      logger[name](message, fields);
+    } catch {
+      // There is nowhere to say it.
+    }
+  };
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
 /** The same logger, with these fields in each of its lines. */
 export function withFields(logger: Logger, fields: LogFields): Logger {
   const at = (name: LogLevel): Logger[LogLevel] => (message, more) =>

@@ -6,7 +6,7 @@ import { within } from "./deadline.ts";
 import { describeError } from "./describe-error.ts";
 import { WebhookError } from "./errors.ts";
 import { defaultDedupeKey, type ParsedEvent, parseEvent, type WebhookEvent } from "./event.ts";
-import { type Logger, silentLogger, withFields } from "./logger.ts";
+import { guarded, type Logger, silentLogger, withFields } from "./logger.ts";
 import { newEvent } from "./new-event.ts";
 import { basePathProblem, healthPath, pathProblem, readyPath } from "./paths.ts";
 import { type Processor, processorProblems } from "./processor/processor.ts";
@@ -119,12 +119,12 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     maxBodyBytes = 1_048_576,
     dedupeKey = defaultDedupeKey,
     role = "all",
-    logger = silentLogger,
   } = options;
   const secrets = [options.secret ?? [], options.secrets ?? []].flat();
   const [problem] = optionProblems(options);
   if (problem !== undefined) throw new TypeError(`createReceiver(): ${problem}.`);
 
+  const logger = guarded(options.logger ?? silentLogger);
   const worker = createWorker({ storage, processors, logger }, options.worker);
   const accept = createAccept(storage);
   const names = Object.keys(processors);
@@ -231,7 +231,9 @@ function optionProblems(options: ReceiverOptions): string[] {
   const problems: Record<string, string | undefined> = {
     secret: given.length === 0 ? "expected the one that ImgGo showed" : undefined,
     secrets: given.map(secretProblem).find((problem) => problem !== undefined),
-    storage: typeof storage?.accept === "function" ? undefined : "expected a storage",
+    storage: typeof storage?.accept === "function" && typeof storage.ping === "function"
+      ? undefined
+      : "expected a storage",
     path: path === undefined ? undefined : pathProblem(path),
     basePath: basePath === undefined ? undefined : basePathProblem(basePath),
     maxBodyBytes: Number.isSafeInteger(maxBodyBytes) && maxBodyBytes >= 1

@@ -106,7 +106,8 @@ const schema = v.object({
       (value) =>
         typeof value === "string"
           ? parseStorageUrl(value) !== undefined
-          : typeof (value as Storage | null)?.accept === "function",
+          : typeof (value as Storage | null)?.accept === "function" &&
+            typeof (value as Storage).ping === "function",
       expectedStorageUrl,
     ),
     "sqlite:./imggo-webhooks.db",
@@ -225,7 +226,7 @@ function configProblems(config: Config): string[] {
   if (config.dedupeKey !== undefined && typeof config.dedupeKey !== "function") {
     problems.push("dedupeKey: expected a function");
   }
-  problems.push(...processorProblems(config.processors ?? {}));
-  problems.push(...workerProblems(config.worker ?? {}));
+  problems.push(...processorProblems(config.processors === undefined ? {} : config.processors));
+  problems.push(...workerProblems(config.worker === undefined ? {} : config.worker));
   return problems.map((problem) => problem.replace(":", ", in the configuration:"));
 }

@@ -5,7 +5,7 @@ import { describeError } from "./describe-error.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 import { createLoop } from "./loop.ts";
 import type { Processor } from "./processor/processor.ts";
-import { lastAttemptLost, type Storage } from "./storage/storage.ts";
+import { type Claim, lastAttemptLost, type Storage } from "./storage/storage.ts";
 
 /** How deliveries are worked through. */
 export interface WorkerOptions {
@@ -102,6 +102,7 @@ export function createWorker(
   const fill = async (pool: Pool, onEnd: (result: AttemptResult) => void): Promise<number> => {
     const limit = concurrency - pool.attempts.size;
     const request = { processors: names, limit, leaseMs, maxAttempts };
+    const claimedAt = performance.now();
     // What is claimed later than this has lost its lease already.
     const late = () => new Error("The storage does not answer.");
     const { claims, exhausted } = await within(storage.claim(request), leaseMs, late);
@@ -111,14 +112,34 @@ export function createWorker(
     // What was claimed while the worker was told to stop is given back without being run.
     const stop = stopping ? AbortSignal.abort() : pool.interruption.signal;
     for (const claim of claims) {
-      const processor = processors[claim.processor] as Processor;
-      const attempt = runAttempt(claim, processor, settings, stop).then((result) => {
+      const attempt = runAlone(claim, { stop, claimedAt }).catch((error) => {
+        logger.error("an attempt broke off", { id: claim.eventId, error: describeError(error) });
+        return "lost" as const;
+      }).then((result) => {
         pool.attempts.delete(attempt);
         onEnd(result);
       });
       pool.attempts.add(attempt);
     }
     return claims.length;
+  };
+
+  // A clock that jumps can end a lease whose attempt runs here: the next one waits for its end.
+  const live = new Map<string, Promise<AttemptResult>>();
+  const runAlone = async (
+    claim: Claim,
+    run: Parameters<typeof runAttempt>[3],
+  ): Promise<AttemptResult> => {
+    const key = `${claim.eventId} ${claim.processor}`;
+    await live.get(key)?.catch(() => {});
+    const processor = processors[claim.processor] as Processor;
+    const attempt = runAttempt(claim, processor, settings, run);
+    live.set(key, attempt);
+    try {
+      return await attempt;
+    } finally {
+      if (live.get(key) === attempt) live.delete(key);
+    }
   };
 
   let loopPool: Pool | undefined;
@@ -146,7 +167,8 @@ export function createWorker(
       const counts = { succeeded: 0, retry: 0, dead: 0, released: 0, lost: 0 };
       const pool = openPool();
       const { attempts, interruption } = pool;
-      const budget = setTimeout(() => interruption.abort(), budgetMs);
+      if (Number.isNaN(budgetMs)) throw new TypeError("drain() expects a number of milliseconds.");
+      const budget = setTimeout(() => interruption.abort(), Math.min(budgetMs, longestTimer));
       try {
         while (names.length > 0 && !interruption.signal.aborted && !stopping) {
           const claimed = await fill(pool, (result) => counts[result]++);
@@ -201,7 +223,13 @@ const optionForms: Readonly<
 };
 
 /** What is wrong with a worker's options: a sentence each, which begins with the option's name. */
-export function workerProblems({ backoff, ...options }: WorkerOptions): string[] {
+export function workerProblems(worker: WorkerOptions): string[] {
+  for (const [name, value] of [["worker", worker], ["worker.backoff", worker?.backoff ?? {}]]) {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      return [`${name}: expected an object`];
+    }
+  }
+  const { backoff, ...options } = worker;
   const given = Object.entries({
     ...options,
     ...Object.fromEntries(

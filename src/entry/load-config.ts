@@ -36,7 +36,7 @@ function isPlainObject(value: unknown): value is object {
 }
 
 function problemOf(error: unknown): string {
-  const { code, message, errors = [] } = error as {
+  const { code, message = String(error), errors = [] } = Object(error) as {
     code?: string;
     message?: string;
     errors?: readonly { message?: string }[];

@@ -1,6 +1,6 @@
 import process from "node:process";
 import type { Config } from "../config.ts";
-import { within } from "../deadline.ts";
+import { pause, within } from "../deadline.ts";
 import { describeError, originOf } from "../describe-error.ts";
 import { createLogger, type Logger } from "../logger.ts";
 import { forward } from "../processor/forward.ts";
@@ -34,7 +34,9 @@ export interface ServeOptions {
 }
 
 // Orchestrators and Deno Deploy kill 5 s after they ask a process to stop.
-const closeWithinMs = 3_500;
+const closeWithinMs = 3_300;
+// Before that, requests in kept connections are answered and told to come no more.
+const lameDuckMs = 300;
 
 /**
  * Runs a server until SIGINT or SIGTERM, then ends the process: 0 after a clean stop, 1 where it
@@ -80,12 +82,25 @@ async function run(listen: Listen, options: ServeOptions): Promise<number> {
     logger,
   });
 
-  // A promise that a processor forgot to await must not take the server with it.
-  process.on("unhandledRejection", (error) => {
-    logger.error("unhandled rejection", { error: describeError(error), at: originOf(error) });
-  });
+  // What a processor throws outside its promise must not take the server, and with it others'
+  // requests: what is accepted is in the storage, whatever state the processor is in.
+  for (const event of ["unhandledRejection", "uncaughtException"]) {
+    process.on(event, (error) => {
+      logger.error("thrown outside of a processor's promise: is an await missing?", {
+        error: describeError(error),
+        at: originOf(error),
+      });
+    });
+  }
   const stopSignal = firstSignal();
-  const server = await listenOrExplain(listen, receiver.fetch, settings);
+  let stopping = false;
+  const handler = async (request: Request) => {
+    const response = await receiver.fetch(request);
+    // So that a client which keeps its connection sends its next request to another server.
+    if (stopping) response.headers.set("Connection", "close");
+    return response;
+  };
+  const server = await listenOrExplain(listen, handler, settings);
   receiver.start();
   const url = urlOf(settings, server.port);
   const names = Object.keys(processors);
@@ -98,7 +113,11 @@ async function run(listen: Listen, options: ServeOptions): Promise<number> {
   onListening?.({ url, settings, processors: names });
 
   logger.info("stopping", { signal: await stopSignal });
-  await Promise.all([close(server, logger), receiver.stop()]);
+  stopping = true;
+  await Promise.all([
+    pause(lameDuckMs).then(() => close(server, logger)),
+    receiver.stop(),
+  ]);
   await storage.close();
   logger.info("stopped");
   return 0;

@@ -41,15 +41,18 @@ export class RetryLater extends Error {
 
   /** @param afterMs The delay in milliseconds: not negative, 24 days at the most. */
   constructor(afterMs: number, message = "Asked to be run again later.", options?: ErrorOptions) {
-    if (!(afterMs >= 0 && afterMs <= maxDelayMs)) {
-      throw new RangeError(`RetryLater expects 0 to ${maxDelayMs} milliseconds, got ${afterMs}`);
+    if (!(afterMs >= 0 && afterMs <= maxRetryDelayMs)) {
+      throw new RangeError(
+        `RetryLater expects 0 to ${maxRetryDelayMs} milliseconds, got ${afterMs}`,
+      );
     }
     super(message, options);
     this.afterMs = afterMs;
   }
 }
 
-const maxDelayMs = 24 * 24 * 3_600_000;
+/** The longest delay that a processor may ask for, in milliseconds: 24 days. */
+export const maxRetryDelayMs: number = 24 * 24 * 3_600_000;
 
 /** Throw it in a processor when no further attempt can succeed: the delivery is dead at once. */
 export class PermanentError extends Error {
@@ -57,7 +60,10 @@ export class PermanentError extends Error {
 }
 
 /** What is wrong with named processors: a sentence each, which begins with the name. */
-export function processorProblems(processors: Readonly<Record<string, unknown>>): string[] {
+export function processorProblems(processors: unknown): string[] {
+  if (typeof processors !== "object" || processors === null || Array.isArray(processors)) {
+    return ["processors: expected an object of functions, by name"];
+  }
   return Object.entries(processors).flatMap(([name, processor]) => {
     if (typeof processor !== "function") return [`processors.${name}: expected a function`];
     // A name is stored with each delivery.

@@ -65,6 +65,8 @@ export function sqliteStorage(
         return work(connection ??= open(path, logger));
       } catch (cause) {
         const error = classify(cause, path);
+        // A damaged or lost file is opened anew: it may have been put back.
+        if (error.code === "corrupt" || error.code === "unavailable") forget();
         const late = signal?.aborted || performance.now() + wait > giveUpAt;
         if (error.code !== "busy" || late) throw error;
       }
@@ -72,12 +74,26 @@ export function sqliteStorage(
     }
   };
 
+  const forget = () => {
+    if (path === ":memory:") return;
+    try {
+      connection?.database.close();
+    } catch {
+      // It is given up in any case.
+    }
+    connection = undefined;
+  };
+
   // One statement sees one state of the file by itself; several need a transaction.
   const read = <T>(work: (connection: Connection) => T): Promise<T> =>
     whileBusy((open) => transact(open, "read", work));
 
   const write = <T>(work: (connection: Connection) => T, signal?: AbortSignal): Promise<T> =>
-    whileBusy((open) => transact(open, "write", work), signal);
+    whileBusy((open) => {
+      const result = transact(open, "write", work);
+      open.checkPlace();
+      return result;
+    }, signal);
 
   return {
     accept: (event, signal) => write((connection) => accept(connection, event, now()), signal),
@@ -107,7 +123,11 @@ export function sqliteStorage(
     list: ({ limit, cursor }) => read((connection) => list(connection, limit, cursor)),
     prune: ({ receivedBefore, limit }) =>
       write((connection) => prune(connection, receivedBefore, limit, now())),
-    ping: () => whileBusy((connection) => void connection.one("ping")),
+    ping: () =>
+      whileBusy((connection) => {
+        connection.one("ping");
+        connection.checkPlace();
+      }),
     // deno-lint-ignore require-await -- so that a failure is a rejection
     async close() {
       connection?.database.close();

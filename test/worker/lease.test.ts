@@ -56,7 +56,11 @@ test("a worker aborts an attempt whose lease is lost, and drops its outcome", as
   expect(signal.reason).toMatchObject({ name: "LeaseLostError" });
   await worker.stop();
   expect(await delivery(id)).toMatchObject({ state: "running", attempts: 2, lastError: null });
-  expect(log.of("lease lost, or the outcome was recorded before")).toMatchObject([{ level: "warn", id, attempt: 1 }]);
+  expect(log.of("lease lost, or the outcome was recorded before")).toMatchObject([{
+    level: "warn",
+    id,
+    attempt: 1,
+  }]);
   expect(await storage.settle(taken!, { kind: "succeeded" })).toBe(true);
 });
 

@@ -1,3 +1,4 @@
+import { pause } from "../../deadline.ts";
 import { type FetchHandler, type Listen, serverError } from "./listen.ts";
 
 declare const Deno: {
@@ -6,14 +7,43 @@ declare const Deno: {
     port: number;
     onListen: () => void;
     onError: () => Response;
-  }, handler: FetchHandler): { addr: { port: number }; shutdown(): Promise<void> };
+  }, handler: FetchHandler): DenoServer;
 };
+
+interface DenoServer {
+  readonly addr: { readonly port: number };
+  /** Rejects where it can accept no more, for instance for want of file descriptors. */
+  readonly finished: Promise<void>;
+  shutdown(): Promise<void>;
+}
 
 /** Listens by Deno's own HTTP server. */
 // deno-lint-ignore require-await -- so that a failure to listen is a rejection
 export const listen: Listen = async (handler, { hostname, port }) => {
-  // Deno would print a line of its own.
-  const options = { hostname, port, onListen() {}, onError: serverError };
-  const server = Deno.serve(options, (request) => handler(request));
-  return { port: server.addr.port, close: () => server.shutdown() };
+  let closing = false;
+  const serve = (port: number): DenoServer => {
+    // Deno would print a line of its own.
+    const options = { hostname, port, onListen() {}, onError: serverError };
+    const server = Deno.serve(options, (request) => handler(request));
+    server.finished.catch(async () => {
+      while (!closing) {
+        await pause(100);
+        try {
+          current = serve(server.addr.port);
+          return;
+        } catch {
+          // Tried again until there is room.
+        }
+      }
+    });
+    return server;
+  };
+  let current = serve(port);
+  return {
+    port: current.addr.port,
+    close() {
+      closing = true;
+      return current.shutdown();
+    },
+  };
 };

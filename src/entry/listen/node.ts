@@ -5,6 +5,8 @@ import { type Listen, serverError } from "./listen.ts";
 
 /** Listens by Node.js's own HTTP server; `@hono/node-server` makes requests and answers of Fetch. */
 export const listen: Listen = async (handler, { hostname, port }) => {
+  const options = { overrideGlobalObjects: false, errorHandler: serverError };
+  const answer = getRequestListener(handler, options);
   const server = createServer(
     {
       // A request that is slower than this is no webhook; Node's own defaults are minutes.
@@ -15,7 +17,15 @@ export const listen: Listen = async (handler, { hostname, port }) => {
       // a request into a connection that is just being closed.
       keepAliveTimeout: 65_000,
     },
-    getRequestListener(handler, { overrideGlobalObjects: false, errorHandler: serverError }),
+    (incoming, outgoing) => {
+      // A request is made of a URL, and the host in it is the client's word: one that makes no URL
+      // must not cost an event.
+      const { host = "" } = incoming.headers;
+      if (!/^[\w.-]+(?::\d{1,5})?$|^\[[\da-f:.]+\](?::\d{1,5})?$/i.test(host)) {
+        incoming.headers.host = "localhost";
+      }
+      void answer(incoming, outgoing);
+    },
   );
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
