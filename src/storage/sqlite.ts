@@ -3,6 +3,7 @@ import { type Logger, silentLogger } from "../logger.ts";
 import { interleave } from "./interleave.ts";
 import { classify } from "./sqlite/classify.ts";
 import { type Connection, open, transact } from "./sqlite/connection.ts";
+import { createGroupCommit } from "./sqlite/group-commit.ts";
 import type { EventRow } from "./sqlite/statements.ts";
 import {
   type Acceptance,
@@ -18,6 +19,7 @@ import {
   type NewEvent,
   type Outcome,
   type Storage,
+  StorageError,
   type StoredEvent,
 } from "./storage.ts";
 
@@ -53,24 +55,14 @@ export function sqliteStorage(
   let connection: Connection | undefined;
   let turn = 0;
 
-  // `node:sqlite` waits for a lock by blocking the thread, and with it every other request; so
-  // SQLite is told not to wait, and the waiting is done here.
-  const whileBusy = async <T>(
-    work: (connection: Connection) => T,
-    signal?: AbortSignal,
-  ): Promise<T> => {
-    const giveUpAt = performance.now() + busyTimeoutMs;
-    for (let wait = 2;; wait = Math.min(wait * 2, 50)) {
-      try {
-        return work(connection ??= open(path, logger));
-      } catch (cause) {
-        const error = classify(cause, path);
-        // A damaged or lost file is opened anew: it may have been put back.
-        if (error.code === "corrupt" || error.code === "unavailable") forget();
-        const late = signal?.aborted || performance.now() + wait > giveUpAt;
-        if (error.code !== "busy" || late) throw error;
-      }
-      await pause(wait * (0.5 + Math.random()), signal);
+  const attempt = <T>(work: (connection: Connection) => T): T => {
+    try {
+      return work(connection ??= open(path, logger));
+    } catch (cause) {
+      const error = classify(cause, path);
+      // A damaged or lost file is opened anew: it may have been put back.
+      if (error.code === "corrupt" || error.code === "unavailable") forget();
+      throw error;
     }
   };
 
@@ -84,16 +76,33 @@ export function sqliteStorage(
     connection = undefined;
   };
 
-  // One statement sees one state of the file by itself; several need a transaction.
-  const read = <T>(work: (connection: Connection) => T): Promise<T> =>
-    whileBusy((open) => transact(open, "read", work));
+  const write = createGroupCommit<Connection>({
+    busyTimeoutMs,
+    transact: (work) =>
+      attempt((open) => {
+        const result = transact(open.database, "write", () => work(open));
+        open.checkPlace();
+        return result;
+      }),
+  });
 
-  const write = <T>(work: (connection: Connection) => T, signal?: AbortSignal): Promise<T> =>
-    whileBusy((open) => {
-      const result = transact(open, "write", work);
-      open.checkPlace();
-      return result;
-    }, signal);
+  // In WAL mode readers wait for no one, but for who makes or migrates the file.
+  const read = async <T>(work: (connection: Connection) => T): Promise<T> => {
+    const giveUpAt = performance.now() + busyTimeoutMs;
+    while (true) {
+      try {
+        return attempt(work);
+      } catch (error) {
+        const busy = error instanceof StorageError && error.code === "busy";
+        if (!busy || performance.now() > giveUpAt) throw error;
+      }
+      await pause(10);
+    }
+  };
+
+  // One statement sees one state of the file by itself; several need a transaction.
+  const readSnapshot = <T>(work: (connection: Connection) => T): Promise<T> =>
+    read((open) => transact(open.database, "read", () => work(open)));
 
   return {
     accept: (event, signal) => write((connection) => accept(connection, event, now()), signal),
@@ -102,7 +111,7 @@ export function sqliteStorage(
       // Most polls find nothing, and need no write lock to see it.
       const anyDue = (connection: Connection) =>
         request.processors.some((name) => connection.one("anyDue", name, time) !== undefined);
-      if (!await whileBusy(anyDue)) return { claims: [], exhausted: [] };
+      if (!await read(anyDue)) return { claims: [], exhausted: [] };
       return await write((connection) => claim(connection, request, turn++, now()));
     },
     renew: (lease, leaseMs) =>
@@ -115,16 +124,16 @@ export function sqliteStorage(
       }),
     settle: (lease, outcome) => write((connection) => settle(connection, lease, outcome, now())),
     get: (id) =>
-      read((connection) => {
+      readSnapshot((connection) => {
         const row = connection.one("event", id);
         return row && describe(connection, row);
       }),
-    body: (id) => whileBusy((connection) => connection.one("body", id)?.body),
-    list: ({ limit, cursor }) => read((connection) => list(connection, limit, cursor)),
+    body: (id) => read((connection) => connection.one("body", id)?.body),
+    list: ({ limit, cursor }) => readSnapshot((connection) => list(connection, limit, cursor)),
     prune: ({ receivedBefore, limit }) =>
       write((connection) => prune(connection, receivedBefore, limit, now())),
     ping: () =>
-      whileBusy((connection) => {
+      read((connection) => {
         connection.one("ping");
         connection.checkPlace();
       }),

@@ -80,6 +80,28 @@ function warnOfFault(database: DatabaseSync, logger: Logger): void {
 }
 
 function migrate(database: DatabaseSync, path: string): void {
+  // Read as one: another process may be making the tables.
+  transact(database, "read", () => versionOf(database, path));
+  database.exec("PRAGMA journal_mode = WAL");
+  database.exec("PRAGMA synchronous = FULL");
+  // On macOS a plain fsync does not reach the disk; elsewhere these change nothing.
+  database.exec("PRAGMA fullfsync = ON");
+  database.exec("PRAGMA checkpoint_fullfsync = ON");
+  const isCurrent = () => versionOf(database, path) === migrations.length;
+  if (transact(database, "read", isCurrent)) return;
+  transact(database, "write", () => {
+    for (const migration of migrations.slice(versionOf(database, path))) database.exec(migration);
+    database.exec(`PRAGMA application_id = ${applicationId}`);
+    database.exec(`PRAGMA user_version = ${migrations.length}`);
+  });
+}
+
+/**
+ * How many migrations a file has seen.
+ *
+ * @throws {StorageError} when it is of something else, or of a newer version.
+ */
+function versionOf(database: DatabaseSync, path: string): number {
   const pragma = (name: string) => Number(database.prepare(`PRAGMA ${name}`).get()?.[name]);
   const owner = pragma("application_id");
   const anyTable = database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() !== undefined;
@@ -89,48 +111,23 @@ function migrate(database: DatabaseSync, path: string): void {
       `${path} is a SQLite database of something else: expected a new file or one of this program.`,
     );
   }
-  const refuseNewer = () => {
-    const version = pragma("user_version");
-    if (version > migrations.length) {
-      throw new StorageError(
-        "schema",
-        `${path} was written by a newer version: expected schema ${migrations.length} or older, ` +
-          `got ${version}. Update imggo-webhooks.`,
-      );
-    }
-    return version;
-  };
-  refuseNewer();
-  database.exec("PRAGMA journal_mode = WAL");
-  database.exec("PRAGMA synchronous = FULL");
-  // On macOS a plain fsync does not reach the disk; elsewhere these change nothing.
-  database.exec("PRAGMA fullfsync = ON");
-  database.exec("PRAGMA checkpoint_fullfsync = ON");
-  if (refuseNewer() === migrations.length) return;
-  // Another process may be doing the same: the version counts once the lock is held.
-  database.exec("BEGIN IMMEDIATE");
-  try {
-    for (const migration of migrations.slice(refuseNewer())) database.exec(migration);
-    database.exec(`PRAGMA application_id = ${applicationId}`);
-    database.exec(`PRAGMA user_version = ${migrations.length}`);
-    database.exec("COMMIT");
-  } catch (error) {
-    rollback(database);
-    throw error;
+  const version = pragma("user_version");
+  if (version > migrations.length) {
+    throw new StorageError(
+      "schema",
+      `${path} was written by a newer version: expected schema ${migrations.length} or older, ` +
+        `got ${version}. Update imggo-webhooks.`,
+    );
   }
+  return version;
 }
 
 /** Runs a function as one transaction: all of it, or nothing. */
-export function transact<T>(
-  connection: Connection,
-  kind: "read" | "write",
-  work: (connection: Connection) => T,
-): T {
-  const { database } = connection;
+export function transact<T>(database: DatabaseSync, kind: "read" | "write", work: () => T): T {
   // A transaction that begins by reading and then writes fails at once where another one wrote.
   database.exec(kind === "write" ? "BEGIN IMMEDIATE" : "BEGIN");
   try {
-    const result = work(connection);
+    const result = work();
     database.exec("COMMIT");
     return result;
   } catch (error) {
