@@ -166,6 +166,7 @@ test("readSettings() blames DATABASE_URL for a storage that it names, without re
 const badSettings: Record<string, readonly string[]> = {
   WEBHOOK_SECRET: ["canary-15-chars", " canary-canary-canary", "canary-canary-canary\n", "    "],
   WEBHOOK_SECRET_PREVIOUS: ["canary-15-chars", "canary-canary-canary "],
+  HOST: [" ", "a b", "127.0.0.1 ", "http://localhost"],
   PORT: ["-1", "65536", "80.5", "http", "0x50", "1e3", " 80", "٣"],
   WEBHOOK_PATH: [
     "webhook",
@@ -271,6 +272,44 @@ test("readSettings() refuses a processor that is no function", () => {
   >;
   expect(problems(valid, { processors }))
     .toEqual(["processors.invoices, in the configuration: expected a function"]);
+});
+
+const badConfigs: readonly [config: object, expected: string][] = [
+  [{ dedupeKey: "job_id" }, "dedupeKey, in the configuration: expected a function"],
+  [{ dedupeKey: null }, "dedupeKey, in the configuration: expected a function"],
+  [{ processors: [() => {}] }, "processors, in the configuration: expected an object"],
+  [{ processors: null }, "processors, in the configuration: expected an object"],
+  [{ processors: "log" }, "processors, in the configuration: expected an object"],
+  [{ worker: { concurency: 5 } }, "worker.concurency, in the configuration: no such option"],
+  [{ worker: { concurrency: "5" } }, "worker.concurrency, in the configuration: expected a whole"],
+  [{ worker: { backoff: 5 } }, "worker.backoff, in the configuration: expected an object"],
+  [{ worker: null }, "worker, in the configuration: expected an object"],
+];
+for (const [config, expected] of badConfigs) {
+  test(`readSettings() refuses the configuration ${JSON.stringify(config)}`, () => {
+    const found = problems(valid, config as Config);
+    expect(found).toEqual([expect.stringContaining(expected)]);
+    expect(found[0]?.startsWith(expected)).toBe(true);
+  });
+}
+
+test("readSettings() takes what is undefined in the configuration as not given", () => {
+  const config = {
+    processors: undefined,
+    dedupeKey: undefined,
+    worker: undefined,
+    port: undefined,
+  };
+  expect(readSettings(valid, config as unknown as Config)).toEqual(readSettings(valid));
+});
+
+test("readSettings() refuses a FORWARD_SECRET with nothing to sign, also beside another problem", () => {
+  const idle = { ...valid, FORWARD_SECRET: "a secret for the target" };
+  const expected = expect.stringMatching(/^FORWARD_SECRET: expected a FORWARD_URL/);
+  expect(problems(idle)).toEqual([expected]);
+  const found = problems({ ...idle, PORT: "http", WEBHOOK_SECRET: "" });
+  expect(found).toHaveLength(3);
+  expect(found).toContainEqual(expected);
 });
 
 for (

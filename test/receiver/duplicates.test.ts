@@ -93,6 +93,9 @@ describe("dedupeKey", () => {
     "gives empty text": () => "",
     "gives a number": () => 7,
     "gives a promise": () => Promise.resolve("key"),
+    "gives text with a NUL": () => "tenant\0job",
+    "gives half of a surrogate pair": () => "job \ud83e",
+    "gives 1,001 characters": () => "x".repeat(1_001),
   };
   for (const [kind, dedupeKey] of Object.entries(broken)) {
     test(`createReceiver() goes by the default key, and says so, where dedupeKey ${kind}`, async () => {
@@ -108,4 +111,12 @@ describe("dedupeKey", () => {
       ]);
     });
   }
+
+  test("createReceiver() takes a key of 1,000 characters, whatever their script", async () => {
+    const { send, accepted, log } = setUp({ dedupeKey: () => "🧾".repeat(1_000) });
+    expect((await send(success)).body["status"]).toBe("received");
+    expect((await send(failure)).body["status"]).toBe("duplicate");
+    expect(accepted[0]?.key).toBe("🧾".repeat(1_000));
+    expect(log.of("dedupeKey")).toEqual([]);
+  });
 });

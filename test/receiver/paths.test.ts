@@ -30,6 +30,18 @@ describe("other paths and methods", () => {
     });
   }
 
+  test("fetch() warns of a POST to another path, and does not repeat that path", async () => {
+    const { receiver, log } = setUp({ basePath: "/api" });
+    const at = (path: string) => new URL(path, webhookUrl).href;
+    await receiver.fetch(await signedRequest(success, { url: at("/api/canary?canary") }));
+    expect(log.of("POST to another path"))
+      .toMatchObject([{ level: "warn", webhook: "/api/webhook" }]);
+    await receiver.fetch(new Request(at("/api/canary")));
+    await receiver.fetch(await signedRequest(success, { url: at("/api/webhook") }));
+    expect(log.of("POST to another path")).toHaveLength(1);
+    expect(log.lines.join("\n")).not.toContain("canary");
+  });
+
   test("fetch() receives whatever the query says", async () => {
     const { receiver, storage } = setUp();
     const request = await signedRequest(success, { url: `${webhookUrl}?job_id=x&__proto__=y` });

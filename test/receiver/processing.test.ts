@@ -57,6 +57,33 @@ describe("processing", () => {
     open();
   });
 
+  test("fetch() answers, and processes, also where the logger throws", async () => {
+    const throws = () => {
+      throw new Error("the log is full");
+    };
+    const logger = { debug: throws, info: throws, warn: throws, error: throws };
+    const attempts = createQueue<number>();
+    const { receiver, send, storage } = setUp({
+      logger,
+      worker: { backoff: { firstMs: 0 } },
+      processors: {
+        a: (_event, { attempt, log }) => {
+          attempts.push(attempt);
+          log.info("working");
+          if (attempt === 1) throw new Error("again");
+        },
+      },
+    });
+    expect((await send("{")).status).toBe(400);
+    const { status, body } = await send(success);
+    expect(status).toBe(200);
+    expect(await attempts.take(2)).toEqual([1, 2]);
+    expect((await send(success)).body).toEqual({ status: "duplicate", id: body["id"] });
+    await receiver.stop();
+    const stored = await storage.get(body["id"] as string);
+    expect(stored?.deliveries).toMatchObject([{ state: "succeeded", attempts: 2 }]);
+  });
+
   test("fetch() hands the work to waitUntil where there is one", async () => {
     const { receiver, storage } = setUp({ processors: { a: () => {} } });
     const context = new ExecutionContext();

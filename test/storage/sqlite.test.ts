@@ -1,7 +1,7 @@
-import { type Storage, StorageError, type StorageErrorCode } from "imggo-webhooks";
+import { type Claim, type Storage, StorageError, type StorageErrorCode } from "imggo-webhooks";
 import { sqliteStorage, type SqliteStorageOptions } from "imggo-webhooks/storage/sqlite";
 import { Buffer } from "node:buffer";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -238,6 +238,53 @@ describe("sqliteStorage() and files it cannot use", () => {
     expect(await storage.accept(await newEvent())).toMatchObject({ duplicate: false });
     expect((await storage.list({ limit: 10 })).events).toHaveLength(2);
   });
+
+  test("a file that is overwritten while it is open works again once it is put back", async () => {
+    const path = await newFile();
+    const sound = await readFile(path);
+    const storage = open(path);
+    await storage.ping();
+    await writeFile(path, Buffer.alloc(sound.length, 0x58));
+    await expectRefused(storage.accept(await newEvent()), "corrupt");
+    await expectRefused(storage.accept(await newEvent()), "corrupt");
+    await writeFile(path, sound);
+    expect(await storage.accept(await newEvent())).toMatchObject({ duplicate: false });
+    expect((await storage.list({ limit: 10 })).events).toHaveLength(2);
+  });
+
+  const losses: Readonly<Record<string, (path: string) => Promise<void>>> = {
+    "deleted": (path) => rm(path),
+    "renamed away": (path) => rename(path, `${path}.old`),
+    "replaced by a copy": async (path) => {
+      const bytes = await readFile(path);
+      await rename(path, `${path}.old`);
+      await writeFile(path, bytes);
+    },
+  };
+  for (const [how, lose] of Object.entries(losses)) {
+    test(`a file that is ${how} while it is open takes nothing more with it`, async () => {
+      const path = await newFile();
+      const use = async (work: (storage: Storage, claim: Claim) => Promise<unknown>) => {
+        const storage = open(path);
+        await storage.accept(await newEvent());
+        const { claims: [claim] } = await storage.claim({ ...request, limit: 1 });
+        if (claim === undefined) throw new Error("nothing was claimed");
+        await storage.accept(await newEvent());
+        await lose(path);
+        await expectRefused(work(storage, claim), "unavailable");
+        const event = await newEvent();
+        expect(await storage.accept(event)).toMatchObject({ id: event.id, duplicate: false });
+        await storage.ping();
+        // What was accepted is at the path, for whoever opens it next.
+        expect(await open(path).get(event.id)).toBeDefined();
+      };
+      const event = await newEvent();
+      await use((storage) => storage.accept(event));
+      await use((storage) => storage.claim(request));
+      await use((storage, claim) => storage.settle(claim, { kind: "succeeded" }));
+      await use((storage) => storage.ping());
+    });
+  }
 
   const others: Readonly<Record<string, string>> = {
     "with tables":

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createRequire } from "node:module";
+import { Readable } from "node:stream";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 /** The checkout's root. */
@@ -32,17 +33,29 @@ export interface Process {
   end(signal: NodeJS.Signals): Promise<number | string>;
 }
 
+/** Where a process runs, and with what. */
+export interface ProcessOptions {
+  readonly env: Record<string, string>;
+  readonly cwd: string;
+  /** Its standard input, as it comes. Default none. */
+  readonly input?: AsyncIterable<string>;
+}
+
 /** Starts a process with just this environment and the path. */
 export function startProcess(
   [command = "", ...args]: readonly string[],
-  { env, cwd }: { env: Record<string, string>; cwd: string },
+  { env, cwd, input }: ProcessOptions,
 ): Process {
   const { PATH = "", HOME = "" } = process.env;
   const child = spawn(command, args, {
     cwd,
     env: { PATH, HOME, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });
+  if (input !== undefined && child.stdin) {
+    // One that reads nothing has closed it.
+    Readable.from(input).pipe(child.stdin).on("error", () => {});
+  }
   let printed = "";
   const watchers = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr]) {

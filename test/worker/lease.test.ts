@@ -111,3 +111,72 @@ for (
     expect(reasons).toEqual(["LeaseLostError"]);
   });
 }
+
+/** Keeps the thread from all else, as a long computation does. */
+function block(milliseconds: number): void {
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end);
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+test("workers run each delivery once, though processors block the thread for longer than a lease", async () => {
+  const runs: string[] = [];
+  const { worker, anotherWorker, accept, advance, delivery } = setUp({
+    processors: {
+      a: (_event, { id }) => {
+        runs.push(id);
+        block(100);
+        advance(100);
+      },
+    },
+    options: { concurrency: 6, leaseMs: 450 },
+    // Like a storage elsewhere: what else waits for the thread comes first.
+    faulty: ({ renew, settle }) => ({
+      async renew(lease, leaseMs) {
+        await turn();
+        return await renew(lease, leaseMs);
+      },
+      async settle(lease, outcome) {
+        await turn();
+        await turn();
+        return await settle(lease, outcome);
+      },
+    }),
+  });
+  const ids = await Promise.all(Array.from({ length: 6 }, () => accept()));
+  const another = anotherWorker();
+  const draining = worker.drain();
+  const polls: Promise<unknown>[] = [];
+  const polling = setInterval(() => polls.push(another.drain()), 1);
+  const result = await draining;
+  clearInterval(polling);
+  expect(await Promise.all(polls)).toEqual(polls.map(() => nothing));
+  expect(result).toEqual({ ...nothing, succeeded: 6 });
+  expect(runs.sort()).toEqual(ids.sort());
+  for (const id of ids) {
+    expect(await delivery(id)).toMatchObject({ state: "succeeded", attempts: 1 });
+  }
+});
+
+test("a worker does not run what it lost while another processor blocked the thread", async () => {
+  const runs: string[] = [];
+  const { worker, accept, advance, storage, delivery } = setUp({
+    processors: {
+      a: (_event, { id }) => {
+        runs.push(id);
+        block(80);
+        // Longer than the lease: another process has both by now.
+        advance(hour);
+        void storage.claim({ processors: ["a"], limit: 2, leaseMs: hour, maxAttempts: 8 });
+      },
+    },
+    options: { concurrency: 2, leaseMs: 150 },
+  });
+  const ids = [await accept(), await accept()];
+  expect(await worker.drain()).toEqual({ ...nothing, lost: 2 });
+  expect(runs).toEqual([ids[0]]);
+  for (const id of ids) {
+    expect(await delivery(id)).toMatchObject({ state: "running", attempts: 2 });
+  }
+});

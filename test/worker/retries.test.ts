@@ -152,6 +152,66 @@ for (const thrown of ["a canary", undefined, null, 7, { canary: true }, ["canary
   });
 }
 
+const unreadable = () => {
+  throw new Error("read");
+};
+const oddities: Readonly<Record<string, unknown>> = {
+  "an Error whose cause has a message that is no text": new Error("x", {
+    cause: { message: Object.create(null) },
+  }),
+  "an Error whose name is a Symbol": Object.assign(new Error("x"), { name: Symbol("odd") }),
+  "a Proxy that throws when it is read": new Proxy(new Error("x"), {
+    get: unreadable,
+    getPrototypeOf: unreadable,
+  }),
+  "a RetryLater after a Symbol": Object.assign(new Error("x"), {
+    name: "RetryLater",
+    afterMs: Symbol("odd"),
+  }),
+};
+for (const [what, thrown] of Object.entries(oddities)) {
+  test(`a worker survives ${what} being thrown, and frees its place`, async () => {
+    const { worker, accept, delivery, settled } = setUp({
+      processors: {
+        a: ({ data }, { attempt }) => {
+          if (data.job_id === "odd" && attempt === 1) throw thrown;
+        },
+      },
+      options: { concurrency: 1, backoff: { firstMs: 0 } },
+    });
+    const odd = await accept({ jobId: "odd" });
+    const next = await accept();
+    worker.start();
+    expect(await settled.next()).toMatchObject({
+      lease: { eventId: odd },
+      outcome: { kind: "retry", error: expect.any(String) },
+    });
+    await settled.take(2);
+    expect(await delivery(next)).toMatchObject({ state: "succeeded", attempts: 1 });
+    expect(await delivery(odd)).toMatchObject({ state: "succeeded", attempts: 2 });
+  });
+}
+
+for (const afterMs of [Infinity, 1e300]) {
+  test(`a worker waits 24 days, the longest, where a RetryLater asks for ${afterMs} ms`, async () => {
+    const { worker, accept, advance, delivery } = setUp({
+      processors: {
+        a: (_event, { attempt }) => {
+          if (attempt === 1) throw { name: "RetryLater", afterMs };
+        },
+      },
+      options: { concurrency: 1 },
+    });
+    const id = await accept();
+    expect(await worker.drain()).toEqual({ ...nothing, retry: 1 });
+    expect(await delivery(id)).toMatchObject({ state: "pending", attempts: 1 });
+    advance(24 * 24 * hour - 1);
+    expect(await worker.drain()).toEqual(nothing);
+    advance(1);
+    expect(await worker.drain()).toEqual({ ...nothing, succeeded: 1 });
+  });
+}
+
 test("a worker tells the reason that is hidden in an error's cause", async () => {
   const { worker, accept, delivery } = setUp({
     processors: {

@@ -20,6 +20,7 @@ export interface GroupCommitOptions<Context> {
   readonly busyTimeoutMs: number;
 }
 
+const slowCommitMs = 5;
 // So many wait at the most until the first of them is answered.
 const maxGroup = 256;
 
@@ -40,11 +41,15 @@ export function createGroupCommit<Context>(
   const flush = async (): Promise<void> => {
     for (let wait = 2; waiting.length > 0;) {
       const group = waiting.slice(0, maxGroup);
+      const startedAt = performance.now();
       const error = commit(group);
       if (error === undefined) {
         waiting = waiting.slice(group.length);
         wait = 2;
-        await nextTurn();
+        // A commit blocks the thread. On a slow disk the requests that waited for it get as long to
+        // come this far, and share the next one.
+        const tookMs = performance.now() - startedAt;
+        await (tookMs > slowCommitMs ? pause(Math.min(tookMs, 100)) : nextTurn());
       } else {
         waiting = waiting.filter((each) => !isLate(each) || each.reject(error));
         await pause(wait * (0.5 + Math.random()));
