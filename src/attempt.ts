@@ -22,6 +22,14 @@ export interface AttemptSettings {
   readonly backoff: BackoffOptions;
 }
 
+/** What belongs to one attempt beside its claim. */
+export interface AttemptRun {
+  /** Aborts when the worker stops: the attempt is given back and does not count. */
+  readonly stop: AbortSignal;
+  /** The steady clock before the claim: the lease runs from then at the earliest. */
+  readonly claimedAt: number;
+}
+
 /** How an attempt ended; `lost`: it ended, but another one had the delivery by then. */
 export type AttemptResult = Outcome["kind"] | "lost";
 
@@ -34,15 +42,12 @@ const graceMs = 500;
 /**
  * Runs one claimed delivery: hands the event to the processor, keeps the lease meanwhile, aborts
  * it when its time is up, its lease is lost or the worker stops, and records how it ended.
- *
- * @param run.stop Aborts when the worker stops: the attempt is given back and does not count.
- * @param run.claimedAt The steady clock before the claim: its lease runs from then at the earliest.
  */
 export async function runAttempt(
   claim: Claim,
   processor: Processor,
   settings: AttemptSettings,
-  { stop, claimedAt }: { readonly stop: AbortSignal; readonly claimedAt: number },
+  { stop, claimedAt }: AttemptRun,
 ): Promise<AttemptResult> {
   const { eventId: id, attempt, fence, receivedAt } = claim;
   // Those claimed with it may come first, and block the thread.

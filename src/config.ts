@@ -3,7 +3,7 @@ import type { LogLevel } from "./logger.ts";
 import type { Processor } from "./processor/processor.ts";
 import type { Role } from "./role.ts";
 import type { Storage } from "./storage/storage.ts";
-import type { WorkerOptions } from "./worker.ts";
+import type { WorkerOptions } from "./worker-options.ts";
 
 /** What `imggo.config.ts` may hold. An environment variable goes before its counterpart here. */
 export interface Config {

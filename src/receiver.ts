@@ -19,7 +19,8 @@ import {
   verifySignature,
 } from "./signature.ts";
 import type { Acceptance, NewEvent, Storage } from "./storage/storage.ts";
-import { createWorker, type DrainResult, type WorkerOptions, workerProblems } from "./worker.ts";
+import { createWorker, type DrainResult } from "./worker.ts";
+import { type WorkerOptions, workerProblems } from "./worker-options.ts";
 
 /** What {@linkcode createReceiver} takes. */
 export interface ReceiverOptions {

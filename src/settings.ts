@@ -8,7 +8,7 @@ import { type Role, roles } from "./role.ts";
 import { secretProblem } from "./signature.ts";
 import type { Storage } from "./storage/storage.ts";
 import { expectedStorageUrl, parseStorageUrl } from "./storage/url.ts";
-import { workerProblems } from "./worker.ts";
+import { workerProblems } from "./worker-options.ts";
 
 /** The settings of a server, complete and checked. */
 export interface Settings {

@@ -1,37 +1,16 @@
-import { type AttemptResult, type AttemptSettings, runAttempt } from "./attempt.ts";
-import type { BackoffOptions } from "./backoff.ts";
+import {
+  type AttemptResult,
+  type AttemptRun,
+  type AttemptSettings,
+  runAttempt,
+} from "./attempt.ts";
 import { within } from "./deadline.ts";
 import { describeError } from "./describe-error.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 import { createLoop } from "./loop.ts";
 import type { Processor } from "./processor/processor.ts";
 import { type Claim, lastAttemptLost, type Storage } from "./storage/storage.ts";
-
-/** How deliveries are worked through. */
-export interface WorkerOptions {
-  /** How many attempts run at once, in the loop and in each drain. Default 10. */
-  readonly concurrency?: number;
-  /** How often a delivery is run before it is dead. Default 8. */
-  readonly maxAttempts?: number;
-  /**
-   * How long the waits between attempts are. Default up to 2 s after the first, four times as much
-   * after each further one, up to an hour: eight attempts last 53 minutes on average, and at the
-   * most 1 h 46 min.
-   */
-  readonly backoff?: BackoffOptions;
-  /** How long an attempt may take before it is aborted, in milliseconds. Default 60,000. */
-  readonly timeoutMs?: number;
-  /**
-   * How long a delivery stays with a process that does not say it is alive, in milliseconds.
-   * Default 30,000. It is renewed while an attempt runs; after a kill this is the wait.
-   */
-  readonly leaseMs?: number;
-  /**
-   * How often the storage is asked for what is due, in milliseconds. Default 1,000. An event that
-   * this process accepted starts at once.
-   */
-  readonly pollMs?: number;
-}
+import { longestTimer, type WorkerOptions, workerProblems } from "./worker-options.ts";
 
 /** What {@linkcode createWorker} works with. */
 export interface WorkerParts {
@@ -126,14 +105,11 @@ export function createWorker(
 
   // A clock that jumps can end a lease whose attempt runs here: the next one waits for its end.
   const live = new Map<string, Promise<AttemptResult>>();
-  const runAlone = async (
-    claim: Claim,
-    run: Parameters<typeof runAttempt>[3],
-  ): Promise<AttemptResult> => {
+  const runAlone = async (claim: Claim, run: AttemptRun): Promise<AttemptResult> => {
     const key = `${claim.eventId} ${claim.processor}`;
-    await live.get(key)?.catch(() => {});
-    const processor = processors[claim.processor] as Processor;
-    const attempt = runAttempt(claim, processor, settings, run);
+    const start = () => runAttempt(claim, processors[claim.processor] as Processor, settings, run);
+    const previous = live.get(key);
+    const attempt = previous === undefined ? start() : previous.then(start, start);
     live.set(key, attempt);
     try {
       return await attempt;
@@ -164,10 +140,10 @@ export function createWorker(
     wake: loop.wake,
 
     async drain({ budgetMs = 25_000 } = {}) {
+      if (Number.isNaN(budgetMs)) throw new TypeError("drain() expects a number of milliseconds.");
       const counts = { succeeded: 0, retry: 0, dead: 0, released: 0, lost: 0 };
       const pool = openPool();
       const { attempts, interruption } = pool;
-      if (Number.isNaN(budgetMs)) throw new TypeError("drain() expects a number of milliseconds.");
       const budget = setTimeout(() => interruption.abort(), Math.min(budgetMs, longestTimer));
       try {
         while (names.length > 0 && !interruption.signal.aborted && !stopping) {
@@ -197,49 +173,4 @@ export function createWorker(
       await within(idle(), 1_000, late).catch(() => logger.warn("a delivery did not stop in time"));
     },
   };
-}
-
-// A longer timer fires at once, on every runtime: 24 days.
-const longestTimer = 2 ** 31 - 1;
-
-const isWhole = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 1;
-const isTimer = (value: unknown) => Number(value) >= 1 && Number(value) <= longestTimer;
-const isDelay = (value: unknown) => Number(value) >= 0 && Number(value) <= longestTimer;
-
-const whole = [isWhole, "a whole number of at least 1"] as const;
-const timer = [isTimer, `1 to ${longestTimer} milliseconds`] as const;
-const delay = [isDelay, `0 to ${longestTimer} milliseconds`] as const;
-
-const optionForms: Readonly<
-  Record<string, readonly [fits: (value: unknown) => boolean, expected: string]>
-> = {
-  concurrency: whole,
-  maxAttempts: whole,
-  timeoutMs: timer,
-  leaseMs: timer,
-  pollMs: timer,
-  "backoff.firstMs": delay,
-  "backoff.maxMs": delay,
-};
-
-/** What is wrong with a worker's options: a sentence each, which begins with the option's name. */
-export function workerProblems(worker: WorkerOptions): string[] {
-  for (const [name, value] of [["worker", worker], ["worker.backoff", worker?.backoff ?? {}]]) {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      return [`${name}: expected an object`];
-    }
-  }
-  const { backoff, ...options } = worker;
-  const given = Object.entries({
-    ...options,
-    ...Object.fromEntries(
-      Object.entries(backoff ?? {}).map(([name, value]) => [`backoff.${name}`, value]),
-    ),
-  });
-  return given.flatMap(([name, value]) => {
-    const [fits, expected] = optionForms[name] ??
-      [() => false, `no such option, but one of ${Object.keys(optionForms).join(", ")}`];
-    if (value === undefined || (typeof value === "number" && fits(value))) return [];
-    return [`worker.${name}: expected ${expected}, got ${value}`];
-  });
 }
