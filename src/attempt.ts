@@ -50,10 +50,12 @@ export async function runAttempt(
   { stop, claimedAt }: AttemptRun,
 ): Promise<AttemptResult> {
   const { eventId: id, attempt, fence, receivedAt } = claim;
-  // Those claimed with it may come first, and block the thread.
-  await undefined;
-  const heldSince = await confirmLease(claim, settings, claimedAt);
-  if (heldSince === undefined) return "lost";
+  let heldSince: number | undefined = claimedAt;
+  // Those claimed with it come first, and may have blocked the thread.
+  while (performance.now() - heldSince >= settings.leaseMs / 3) {
+    heldSince = await renewed(claim, settings);
+    if (heldSince === undefined) return "lost";
+  }
   if (stop.aborted) return await giveBack(claim, settings);
   const log = withFields(settings.logger, { id, processor: claim.processor, attempt });
   const startedAt = performance.now();
@@ -100,16 +102,14 @@ export async function runAttempt(
   }
 }
 
-/** Since when a claim is held, asked anew where it had to wait long for its turn. */
-async function confirmLease(
+/** Renews a claim's lease; since when it is held, or undefined where it is lost. */
+async function renewed(
   claim: Claim,
   { storage, leaseMs }: AttemptSettings,
-  claimedAt: number,
 ): Promise<number | undefined> {
-  const now = performance.now();
-  if (now - claimedAt < leaseMs / 3) return claimedAt;
+  const askedAt = performance.now();
   try {
-    return await within(storage.renew(claim, leaseMs), leaseMs / 3, noAnswer) ? now : undefined;
+    return await within(storage.renew(claim, leaseMs), leaseMs / 3, noAnswer) ? askedAt : undefined;
   } catch {
     return undefined;
   }

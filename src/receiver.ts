@@ -226,7 +226,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
 }
 
 function optionProblems(options: ReceiverOptions): string[] {
-  const { secret, secrets = [], storage, processors, dedupeKey, worker } = options;
+  const { secret, secrets = [], storage, processors = {}, dedupeKey, worker = {} } = options;
   const { path, basePath, maxBodyBytes = 1, role = "all" } = options;
   const given = [secret ?? [], secrets].flat();
   const problems: Record<string, string | undefined> = {
@@ -249,8 +249,8 @@ function optionProblems(options: ReceiverOptions): string[] {
     ...Object.entries(problems).flatMap(([name, problem]) =>
       problem ? [`${name}: ${problem}`] : []
     ),
-    ...processorProblems(processors ?? {}),
-    ...workerProblems(worker ?? {}),
+    ...processorProblems(processors),
+    ...workerProblems(worker),
   ];
 }
 

@@ -37,17 +37,18 @@ const whole = [isWhole, "a whole number of at least 1"] as const;
 const timer = [isTimer, `1 to ${longestTimer} milliseconds`] as const;
 const delay = [isDelay, `0 to ${longestTimer} milliseconds`] as const;
 
-const optionForms: Readonly<
-  Record<string, readonly [fits: (value: unknown) => boolean, expected: string]>
-> = {
-  concurrency: whole,
-  maxAttempts: whole,
-  timeoutMs: timer,
-  leaseMs: timer,
-  pollMs: timer,
-  "backoff.firstMs": delay,
-  "backoff.maxMs": delay,
-};
+const optionForms: ReadonlyMap<
+  string,
+  readonly [fits: (value: unknown) => boolean, expected: string]
+> = new Map([
+  ["concurrency", whole],
+  ["maxAttempts", whole],
+  ["timeoutMs", timer],
+  ["leaseMs", timer],
+  ["pollMs", timer],
+  ["backoff.firstMs", delay],
+  ["backoff.maxMs", delay],
+]);
 
 /** What is wrong with a worker's options: a sentence each, which begins with the option's name. */
 export function workerProblems(worker: WorkerOptions): string[] {
@@ -64,8 +65,8 @@ export function workerProblems(worker: WorkerOptions): string[] {
     ),
   });
   return given.flatMap(([name, value]) => {
-    const [fits, expected] = optionForms[name] ??
-      [() => false, `no such option, but one of ${Object.keys(optionForms).join(", ")}`];
+    const [fits, expected] = optionForms.get(name) ??
+      [() => false, `no such option, but one of ${[...optionForms.keys()].join(", ")}`];
     if (value === undefined || (typeof value === "number" && fits(value))) return [];
     return [`worker.${name}: expected ${expected}, got ${value}`];
   });

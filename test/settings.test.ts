@@ -280,7 +280,10 @@ const badConfigs: readonly [config: object, expected: string][] = [
   [{ processors: [() => {}] }, "processors, in the configuration: expected an object"],
   [{ processors: null }, "processors, in the configuration: expected an object"],
   [{ processors: "log" }, "processors, in the configuration: expected an object"],
-  [{ worker: { concurency: 5 } }, "worker.concurency, in the configuration: no such option"],
+  [
+    { worker: { concurency: 5 } },
+    "worker.concurency, in the configuration: expected no such option",
+  ],
   [{ worker: { concurrency: "5" } }, "worker.concurrency, in the configuration: expected a whole"],
   [{ worker: { backoff: 5 } }, "worker.backoff, in the configuration: expected an object"],
   [{ worker: null }, "worker, in the configuration: expected an object"],

@@ -1,7 +1,9 @@
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { sign } from "imggo-webhooks";
 import { listeningUrl, type Process, root, runtimes, startProcess } from "../support/process.ts";
 import { type Sink, startSink } from "../support/sink.ts";
@@ -14,16 +16,43 @@ beforeAll(async () => {
 });
 afterAll(() => rm(cwd, { recursive: true }));
 
-function cli(args: readonly string[], env: Record<string, string> = {}): Process {
-  return startProcess([...runtimes.node, `${root}src/cli/main.ts`, ...args], { cwd, env });
+/** How a command is run; by default in the folder that all tests here share. */
+interface RunOptions {
+  readonly folder?: string;
+  readonly input?: AsyncIterable<string>;
 }
 
-async function run(args: readonly string[], env?: Record<string, string>) {
-  const child = cli(args, env);
+function cli(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  { folder = cwd, input }: RunOptions = {},
+): Process {
+  return startProcess([...runtimes.node, `${root}src/cli/main.ts`, ...args], {
+    cwd: folder,
+    env,
+    ...(input && { input }),
+  });
+}
+
+async function run(
+  args: readonly string[],
+  env?: Record<string, string>,
+  options?: RunOptions,
+) {
+  const child = cli(args, env, options);
+  let errors = "";
+  child.child.stderr?.on("data", (text: string) => errors += text);
   const code = await child.ended;
   const output = child.output();
   const lines = output.trim().split("\n");
-  return { code, output, lines };
+  return { code, output, lines, errors };
+}
+
+/** A folder of a test's own. */
+async function newFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "imggo-webhooks-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return folder;
 }
 
 describe("dev and trigger", () => {
@@ -122,6 +151,85 @@ describe("dev and trigger", () => {
     });
   });
 
+  test("trigger --forge takes no other refusal for the one it wants to see", async () => {
+    const broken = await startSink(() => 503);
+    const { code } = await run(["trigger", "job.succeeded", "--forge", "--to", broken.url]);
+    await broken.close();
+    expect(code).toBe(1);
+    expect(broken.requests).toHaveLength(1);
+  });
+
+  test("trigger with another secret than the receiver's says so, beside its answers", async () => {
+    const { code, lines, errors } = await run(
+      ["trigger", "job.succeeded", "--to", url, "--json"],
+      { WEBHOOK_SECRET: "another secret of ours" },
+    );
+    expect(code).toBe(1);
+    expect(errors).toBe("The receiver expects another secret than the one of WEBHOOK_SECRET.\n");
+    const [answer] = lines.filter((line) => line.startsWith("{"));
+    expect(JSON.parse(answer ?? "")).toMatchObject({ http_status: 401, code: "invalid_signature" });
+  });
+
+  test("trigger goes to the port of PORT, and is told from what is no receiver", async () => {
+    const paths: (string | undefined)[] = [];
+    const plain = createServer((request, response) => {
+      paths.push(request.url);
+      response.end("hi");
+    });
+    await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void plain.close());
+    const PORT = String((plain.address() as AddressInfo).port);
+    const { code, output } = await run(["trigger", "job.succeeded"], { PORT });
+    expect(code).toBe(1);
+    expect(output).toMatch(/^200 not a receiver of this kind \d+ ms\n$/);
+    expect((await run(["trigger", "job.failed"], { PORT, WEBHOOK_PATH: "/in" })).code).toBe(1);
+    expect(paths).toEqual(["/webhook", "/in"]);
+  });
+
+  test("trigger --to takes no other scheme than http and https", async () => {
+    for (const to of ["ftp://x", "localhost:5000", "http://"]) {
+      const { code, lines } = await run(["trigger", "job.succeeded", "--to", to]);
+      expect(lines).toEqual([`--to expects an http: or https: URL, got ${to}`]);
+      expect(code).toBe(2);
+    }
+  });
+
+  test("dev with WEBHOOK_SECRET keeps the secret it made, and trigger expects the other", async () => {
+    const folder = await newFolder();
+    const settings = { PORT: "0", STORAGE_URL: "memory:" };
+    const session = async () =>
+      JSON.parse(await readFile(join(folder, ".imggo-webhooks", "dev.json"), "utf8"));
+    const first = cli(["dev"], settings, { folder });
+    await first.prints(/trigger job\.succeeded/);
+    expect(await first.end("SIGTERM")).toBe(0);
+    const { secret: made } = await session();
+    expect(made).toMatch(/^[0-9a-f]{64}$/);
+
+    const second = cli(["dev"], { ...settings, WEBHOOK_SECRET: secret }, { folder });
+    await second.prints(/trigger job\.succeeded/);
+    expect(await session()).toMatchObject({ secret: made, usesSecret: false });
+    expect(await run(["trigger", "job.succeeded"], {}, { folder })).toMatchObject({
+      code: 2,
+      lines: [
+        "Expected WEBHOOK_SECRET in the environment: the one that `dev` was started with.",
+      ],
+    });
+    const known = await run(["trigger", "job.succeeded"], { WEBHOOK_SECRET: secret }, { folder });
+    expect(known).toMatchObject({ code: 0, output: expect.stringMatching(/^200 received /) });
+    expect(await second.end("SIGTERM")).toBe(0);
+  });
+
+  test("dev takes a secret that is undefined in its configuration as not given", async () => {
+    const folder = await newFolder();
+    await writeFile(
+      join(folder, "imggo.config.mjs"),
+      "export default { secret: undefined, host: undefined };",
+    );
+    const child = cli(["dev"], { PORT: "0", STORAGE_URL: "memory:" }, { folder });
+    expect(new URL(await listeningUrl(child)).hostname).toBe("127.0.0.1");
+    expect(await child.end("SIGTERM")).toBe(0);
+  });
+
   test("trigger job.queued is ignored", async () => {
     expect((await triggered("job.queued")).answers).toMatchObject([{ status: "ignored" }]);
   });
@@ -157,6 +265,22 @@ describe("sign and verify", () => {
     });
   });
 
+  test("sign and verify wait for a standard input that comes slowly", async () => {
+    async function* slowly() {
+      for (const part of ["ü", "\n"]) {
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        yield part;
+      }
+    }
+    const signature = await sign("ü\n", secret);
+    const [signed, verified] = await Promise.all([
+      run(["sign", "-"], env, { input: slowly() }),
+      run(["verify", "-", "--signature", signature], env, { input: slowly() }),
+    ]);
+    expect(signed).toMatchObject({ code: 0, output: `${signature}\n` });
+    expect(verified).toMatchObject({ code: 0, output: "valid\n" });
+  });
+
   test("a missing file and a weak secret are one sentence each", async () => {
     expect(await run(["sign", "no-such-file"], env)).toMatchObject({
       code: 1,
@@ -186,6 +310,20 @@ describe("wrong use", () => {
     const { code, output } = await run(args, { PORT: "0" });
     expect(code).toBe(2);
     expect(output).not.toMatch(/^\s+at /m);
+  });
+
+  test.each([
+    [["unknown"], /unknown command 'unknown'/],
+    [["trigger"], /missing required argument/],
+    [["trigger", "job.failed", "--count", "0"], /whole number from 1/],
+    [["trigger", "job.failed"], /^Expected WEBHOOK_SECRET/],
+    [["serve", "--role", "boss"], /ROLE: expected one of/],
+  ])("ends with 2 and one JSON object, where that is asked for: %j", async (args, expected) => {
+    const folder = await newFolder();
+    const { code, lines, errors } = await run([...args, "--json"], { PORT: "0" }, { folder });
+    expect(code).toBe(2);
+    expect(lines).toEqual([errors.trim()]);
+    expect(JSON.parse(errors)).toEqual({ error: expect.stringMatching(expected) });
   });
 
   test.each([[["--help"]], [["trigger", "--help"]], [["--version"]]])(
@@ -224,4 +362,37 @@ describe("serve --config", () => {
     expect(await server.end("SIGTERM")).toBe(0);
     await rm(folder, { recursive: true });
   });
+
+  const mistakes: Readonly<Record<string, readonly [text: string | undefined, expected: RegExp]>> =
+    {
+      "a list": ["export default [];", /expected `export default defineConfig/],
+      "a promise": ["export default Promise.resolve({});", /expected `export default defineConfig/],
+      "an instance": ["export default new (class Config {})();", /expected `export default define/],
+      "a function": ["export default () => ({});", /expected `export default defineConfig/],
+      "nothing": ["export const config = {};", /expected `export default defineConfig/],
+      "no file": [undefined, /there is no such file/],
+      "half an object": ["export default {", /cannot be loaded: /],
+      "an import of nothing": ['import "./nothing.mjs";', /cannot be loaded: .*nothing\.mjs/],
+      "an error": ['throw new Error("no database");', /cannot be loaded: no database/],
+      "null, thrown": ["throw null;", /cannot be loaded: null/],
+    };
+  for (const [what, [text, expected]] of Object.entries(mistakes)) {
+    test(`ends with 2 and one message where the file is ${what}`, async () => {
+      const folder = await newFolder();
+      if (text !== undefined) await writeFile(join(folder, "settings.mjs"), text);
+      const args = ["serve", "--config", "settings.mjs"];
+      const env = { WEBHOOK_SECRET: secret, PORT: "0", STORAGE_URL: "memory:" };
+      const { code, lines, errors } = await run(args, env, { folder });
+      expect(code).toBe(2);
+      expect(lines).toEqual([
+        "A setting is wrong:",
+        expect.stringMatching(/^ {2}(?:--config )?settings\.mjs: /),
+      ]);
+      expect(lines[1]).toMatch(expected);
+      const json = await run([...args, "--json"], env, { folder });
+      expect(json.code).toBe(2);
+      expect(json.lines).toHaveLength(1);
+      expect(JSON.parse(json.errors)).toEqual({ error: errors.trimEnd() });
+    });
+  }
 });

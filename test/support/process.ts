@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createRequire } from "node:module";
 import { Readable } from "node:stream";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { afterAll } from "vitest";
 
 /** The checkout's root. */
 export const root: string = fileURLToPath(new URL("../..", import.meta.url));
@@ -16,6 +17,12 @@ export const runtimes: Readonly<Record<"node" | "bun" | "deno", readonly string[
   bun: [`${bin}bun`],
   deno: [`${bin}deno`, "run", "-A", "--config", `${root}deno.json`],
 };
+
+const running = new Set<ChildProcess>();
+// A test that fails leaves no process behind.
+afterAll(() => {
+  for (const child of running) child.kill("SIGKILL");
+});
 
 /** A process that a test started. */
 export interface Process {
@@ -65,6 +72,8 @@ export function startProcess(
     });
   }
   const ended = once(child, "close").then(([code, signal]) => code ?? signal);
+  running.add(child);
+  ended.then(() => running.delete(child));
   return {
     child,
     output: () => printed,

@@ -21,7 +21,7 @@ export const listen: Listen = async (handler, { hostname, port }) => {
       // A request is made of a URL, and the host in it is the client's word: one that makes no URL
       // must not cost an event.
       const { host = "" } = incoming.headers;
-      if (!/^[\w.-]+(?::\d{1,5})?$|^\[[\da-f:.]+\](?::\d{1,5})?$/i.test(host)) {
+      if (!/^[\w.:[\]-]+$/.test(host) || !URL.canParse(`http://${host}`)) {
         incoming.headers.host = "localhost";
       }
       void answer(incoming, outgoing);
