@@ -33,14 +33,13 @@ const isWhole = (value: unknown) => Number.isSafeInteger(value) && Number(value)
 const isTimer = (value: unknown) => Number(value) >= 1 && Number(value) <= longestTimer;
 const isDelay = (value: unknown) => Number(value) >= 0 && Number(value) <= longestTimer;
 
-const whole = [isWhole, "a whole number of at least 1"] as const;
-const timer = [isTimer, `1 to ${longestTimer} milliseconds`] as const;
-const delay = [isDelay, `0 to ${longestTimer} milliseconds`] as const;
+type OptionForm = readonly [fits: (value: unknown) => boolean, expected: string];
 
-const optionForms: ReadonlyMap<
-  string,
-  readonly [fits: (value: unknown) => boolean, expected: string]
-> = new Map([
+const whole: OptionForm = [isWhole, "a whole number of at least 1"];
+const timer: OptionForm = [isTimer, `1 to ${longestTimer} milliseconds`];
+const delay: OptionForm = [isDelay, `0 to ${longestTimer} milliseconds`];
+
+const optionForms: ReadonlyMap<string, OptionForm> = new Map([
   ["concurrency", whole],
   ["maxAttempts", whole],
   ["timeoutMs", timer],
