@@ -20,7 +20,7 @@ export async function readBody(
   request: Request,
   limits: BodyLimits,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  // Refuses early what says itself that it is too large; what lies is caught by the count.
+  // Refuses a declared length over the limit early; a false one is caught by counting.
   if (Number(request.headers.get("Content-Length")) > limits.maxBytes) {
     throw new WebhookError("payload_too_large");
   }

@@ -51,12 +51,8 @@ export {
   type ProcessorContext,
   RetryLater,
 } from "./processor/processor.ts";
-export {
-  createReceiver,
-  type HandlerContext,
-  type Receiver,
-  type ReceiverOptions,
-} from "./receiver.ts";
+export { createReceiver, type HandlerContext, type Receiver } from "./receiver.ts";
+export type { ReceiverOptions } from "./receiver-options.ts";
 export type { Role } from "./role.ts";
 export { sign, type VerifiedBytes, verifySignature } from "./signature.ts";
 export {

@@ -5,53 +5,14 @@ import { readBody } from "./body.ts";
 import { within } from "./deadline.ts";
 import { describeError } from "./describe-error.ts";
 import { WebhookError } from "./errors.ts";
-import { defaultDedupeKey, type ParsedEvent, parseEvent, type WebhookEvent } from "./event.ts";
+import { defaultDedupeKey, type ParsedEvent, parseEvent } from "./event.ts";
 import { guarded, type Logger, silentLogger, withFields } from "./logger.ts";
 import { newEvent } from "./new-event.ts";
-import { basePathProblem, healthPath, pathProblem, readyPath } from "./paths.ts";
-import { type Processor, processorProblems } from "./processor/processor.ts";
-import { type Role, roles } from "./role.ts";
-import {
-  importSecret,
-  parseSignature,
-  secretProblem,
-  signatureHeader,
-  verifySignature,
-} from "./signature.ts";
-import type { Acceptance, NewEvent, Storage } from "./storage/storage.ts";
+import { healthPath, readyPath } from "./paths.ts";
+import { type ReceiverOptions, receiverProblems } from "./receiver-options.ts";
+import { importSecret, parseSignature, signatureHeader, verifySignature } from "./signature.ts";
+import type { Acceptance, NewEvent } from "./storage/storage.ts";
 import { createWorker, type DrainResult } from "./worker.ts";
-import { type WorkerOptions, workerProblems } from "./worker-options.ts";
-
-/** What {@linkcode createReceiver} takes. */
-export interface ReceiverOptions {
-  /** The webhook's secret: at least 16 characters. Either this or `secrets`. */
-  readonly secret?: string;
-  /** Several secrets, any of which may sign: the current and the previous one while rotating. */
-  readonly secrets?: readonly string[];
-  /** Where events are kept. The receiver does not close it. */
-  readonly storage: Storage;
-  /**
-   * What is done with events, by name. Each name gets its own delivery of every event, with its
-   * own attempts. Keep the names: deliveries of a name that is gone wait until it is back.
-   */
-  readonly processors?: Readonly<Record<string, Processor>>;
-  /** Where the webhook is received. Default `/webhook`. */
-  readonly path?: string;
-  /** What stands before every path, for embedding: `/hooks`. Default nothing. */
-  readonly basePath?: string;
-  /** The most bytes a body may have. Default 1,048,576. */
-  readonly maxBodyBytes?: number;
-  /**
-   * What makes two deliveries the same event: of those with one key the first is kept. Default the
-   * event's name and its job. If it throws or gives no text, the default is used.
-   */
-  readonly dedupeKey?: (event: WebhookEvent) => string;
-  /** What this process does. Default `all`. */
-  readonly role?: Role;
-  readonly worker?: WorkerOptions;
-  /** Default: nothing is logged. */
-  readonly logger?: Logger;
-}
 
 /** What some runtimes hand to a handler beside the request. */
 export interface HandlerContext {
@@ -99,7 +60,7 @@ interface Exchange {
 /**
  * Makes a receiver.
  *
- * @throws {TypeError} when an option is unfit; the message says what was expected.
+ * @throws {TypeError} when an option is invalid; the message says what was expected.
  *
  * @example
  * ```ts
@@ -122,7 +83,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     role = "all",
   } = options;
   const secrets = [options.secret ?? [], options.secrets ?? []].flat();
-  const [problem] = optionProblems(options);
+  const [problem] = receiverProblems(options);
   if (problem !== undefined) throw new TypeError(`createReceiver(): ${problem}.`);
 
   const logger = guarded(options.logger ?? silentLogger);
@@ -223,35 +184,6 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     stop: () => worker.stop(),
     drain: (drainOptions) => worker.drain(drainOptions),
   };
-}
-
-function optionProblems(options: ReceiverOptions): string[] {
-  const { secret, secrets = [], storage, processors = {}, dedupeKey, worker = {} } = options;
-  const { path, basePath, maxBodyBytes = 1, role = "all" } = options;
-  const given = [secret ?? [], secrets].flat();
-  const problems: Record<string, string | undefined> = {
-    secret: given.length === 0 ? "expected the one that ImgGo showed" : undefined,
-    secrets: given.map(secretProblem).find((problem) => problem !== undefined),
-    storage: typeof storage?.accept === "function" && typeof storage.ping === "function"
-      ? undefined
-      : "expected a storage",
-    path: path === undefined ? undefined : pathProblem(path),
-    basePath: basePath === undefined ? undefined : basePathProblem(basePath),
-    maxBodyBytes: Number.isSafeInteger(maxBodyBytes) && maxBodyBytes >= 1
-      ? undefined
-      : `expected a whole number of at least 1, got ${maxBodyBytes}`,
-    role: roles.includes(role) ? undefined : `expected one of ${roles.join(", ")}, got ${role}`,
-    dedupeKey: dedupeKey === undefined || typeof dedupeKey === "function"
-      ? undefined
-      : "expected a function",
-  };
-  return [
-    ...Object.entries(problems).flatMap(([name, problem]) =>
-      problem ? [`${name}: ${problem}`] : []
-    ),
-    ...processorProblems(processors),
-    ...workerProblems(worker),
-  ];
 }
 
 function refuseEncoding(request: Request): void {

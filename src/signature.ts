@@ -22,7 +22,7 @@ const algorithm = { name: "HMAC", hash: "SHA-256" };
 const signatureForm = /^(?:sha256=)?([0-9a-fA-F]{64})$/;
 
 /**
- * What is wrong with a secret, or `undefined` when it is fit for use.
+ * What is wrong with a secret, or `undefined` when it is good.
  * The sentence says what was expected and never holds the secret.
  */
 export function secretProblem(secret: unknown): string | undefined {
@@ -45,7 +45,7 @@ export function secretProblem(secret: unknown): string | undefined {
  */
 export async function importSecret(secret: string): Promise<CryptoKey> {
   const problem = secretProblem(secret);
-  if (problem !== undefined) throw new TypeError(`The webhook secret is unfit: ${problem}.`);
+  if (problem !== undefined) throw new TypeError(`The webhook secret is invalid: ${problem}.`);
   const bytes = new TextEncoder().encode(secret);
   return await crypto.subtle.importKey("raw", bytes, algorithm, false, ["sign", "verify"]);
 }

@@ -49,7 +49,7 @@ export function forward(options: ForwardOptions): Processor {
     (secret === undefined ? undefined : secretProblem(secret));
   if (problem !== undefined) throw new TypeError(`forward() cannot use its settings: ${problem}.`);
   const target = new URL(options.url);
-  // A URL that holds credentials cannot be fetched; they belong into the header.
+  // A URL that holds credentials cannot be fetched; they belong in a header.
   const authorization = basicAuthorization(target);
   let key: CryptoKey | undefined;
 

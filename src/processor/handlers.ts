@@ -1,7 +1,7 @@
 import type { JobFailedEvent, JobSucceededEvent } from "../event.ts";
 import type { Processor, ProcessorContext } from "./processor.ts";
 
-/** A function for each kind of event. A kind without one is done at once. */
+/** A function for each kind of event. An event without a function counts as handled. */
 export interface Handlers {
   readonly "job.succeeded"?: (event: JobSucceededEvent, context: ProcessorContext) => unknown;
   readonly "job.failed"?: (event: JobFailedEvent, context: ProcessorContext) => unknown;

@@ -15,6 +15,6 @@ export async function openStorage(url: string, logger: Logger): Promise<Storage>
     case "memory":
       return (await import("./memory.ts")).memoryStorage();
     default:
-      throw new TypeError(`The storage URL is unfit: ${expectedStorageUrl}.`);
+      throw new TypeError(`The storage URL is invalid: ${expectedStorageUrl}.`);
   }
 }

@@ -32,7 +32,7 @@ export interface SqliteStorageOptions {
    * does not block the event loop.
    */
   readonly busyTimeoutMs?: number;
-  /** Is warned of a SQLite with a known fault. Default: no one. */
+  /** Receives the warning when SQLite has a known bug. Default: not logged. */
   readonly logger?: Logger;
 }
 

@@ -138,7 +138,7 @@ export interface Storage {
    * Stores an event with its deliveries, or counts it as a duplicate where its key is known.
    * However many come at once with one key, exactly one is stored.
    *
-   * Of a job, `job.succeeded` has the last word, in whichever order the two come: with it stored,
+   * Of a job, `job.succeeded` has the last word, in whichever order the two come: while it is stored,
    * an accepted `job.failed` of the same `jobId` is or becomes `superseded`, and its deliveries
    * that have not succeeded are withdrawn (one that is running may still succeed, but is not
    * repeated).
@@ -157,7 +157,10 @@ export interface Storage {
   /** Makes a lease last for so many milliseconds from now. False: it is lost, nothing changed. */
   renew(lease: Lease, leaseMs: number): Promise<boolean>;
 
-  /** Ends an attempt. False: its lease is lost (another fence, or not running), nothing changed. */
+  /**
+   * Ends an attempt. False: nothing changed, as its lease is lost (another fence, or not running) or
+   * an earlier call, whose answer was lost, has ended it.
+   */
   settle(lease: Lease, outcome: Outcome): Promise<boolean>;
 
   /** The event of this id. */
@@ -182,7 +185,7 @@ export interface Storage {
    */
   prune(request: { readonly receivedBefore: number; readonly limit: number }): Promise<number>;
 
-  /** Resolves when the storage answers and can be written as far as that can be seen. */
+  /** Resolves when the storage answers. Whether it can be written shows only when it is. */
   ping(): Promise<void>;
 
   /** Lets go of files and connections. Nothing else may be called afterwards. */
