@@ -16,7 +16,7 @@ export interface WorkerOptions {
   readonly timeoutMs?: number;
   /**
    * How long a delivery stays with a process that does not say it is alive, in milliseconds.
-   * Default 30,000. It is renewed while an attempt runs; after a kill this is the wait.
+   * Default 15,000. It is renewed while an attempt runs; after a kill this is the wait.
    */
   readonly leaseMs?: number;
   /**

@@ -60,7 +60,7 @@ export function createWorker(
     maxAttempts = 8,
     backoff = {},
     timeoutMs = 60_000,
-    leaseMs = 30_000,
+    leaseMs = 15_000,
     pollMs = 1_000,
   } = options;
   const [problem] = workerProblems(options);
