@@ -48,6 +48,8 @@ export interface Worker {
 interface Pool {
   readonly interruption: AbortController;
   readonly attempts: Set<Promise<void>>;
+  /** Resolves when no claim for it is under way. */
+  claiming: Promise<unknown>;
 }
 
 /** Makes a worker. It does nothing before it is started or asked to drain. */
@@ -72,7 +74,11 @@ export function createWorker(
   let stopping = false;
 
   const openPool = (): Pool => {
-    const pool = { interruption: new AbortController(), attempts: new Set<Promise<void>>() };
+    const pool: Pool = {
+      interruption: new AbortController(),
+      attempts: new Set(),
+      claiming: Promise.resolve(),
+    };
     pools.add(pool);
     return pool;
   };
@@ -84,7 +90,9 @@ export function createWorker(
     const claimedAt = performance.now();
     // What is claimed later than this has lost its lease already.
     const late = () => new Error("The storage does not answer.");
-    const { claims, exhausted } = await within(storage.claim(request), leaseMs, late);
+    const claiming = within(storage.claim(request), leaseMs, late);
+    pool.claiming = claiming.catch(() => {});
+    const { claims, exhausted } = await claiming;
     for (const { eventId: id, processor } of exhausted) {
       logger.error("delivery dead", { id, processor, error: lastAttemptLost });
     }
@@ -164,7 +172,10 @@ export function createWorker(
       stopping = true;
       const idle = async () => {
         await loop.stop();
-        for (const { attempts } of pools) await Promise.all(attempts);
+        for (const pool of pools) {
+          await pool.claiming;
+          await Promise.all(pool.attempts);
+        }
       };
       const late = () => new Error("late");
       await within(idle(), graceMs, late).catch(() => {

@@ -2,7 +2,7 @@ import process from "node:process";
 import type { Config } from "../config.ts";
 import { pause, within } from "../deadline.ts";
 import { describeError, originOf } from "../describe-error.ts";
-import { createLogger, type Logger } from "../logger.ts";
+import { createLogger, guarded, type Logger } from "../logger.ts";
 import { forward } from "../processor/forward.ts";
 import { log } from "../processor/log.ts";
 import type { Processor } from "../processor/processor.ts";
@@ -45,8 +45,13 @@ const lameDuckMs = 300;
 export async function serve(listen: Listen, options: ServeOptions = {}): Promise<void> {
   // A reader of the log that goes away must not take the server with it.
   process.stdout.on("error", () => {});
+  // Registered before anything that takes time: as the first process of a container it would not
+  // be ended by a signal that it does not listen to.
+  const stopSignal = firstSignal();
+  let started = false;
+  void stopSignal.then(() => started || process.exit(0));
   try {
-    process.exit(await run(listen, options));
+    process.exit(await run(listen, options, stopSignal, () => started = true));
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const json = (options.env ?? process.env)["LOG_FORMAT"] === "json";
@@ -55,15 +60,20 @@ export async function serve(listen: Listen, options: ServeOptions = {}): Promise
   }
 }
 
-async function run(listen: Listen, options: ServeOptions): Promise<number> {
+async function run(
+  listen: Listen,
+  options: ServeOptions,
+  stopSignal: Promise<string>,
+  onStarted: () => void,
+): Promise<number> {
   const { env = process.env, configFile, defaults, onListening } = options;
   const config = { ...defaults, ...defined(await loadConfig(configFile)) };
   const settings = readSettings(env, config);
-  const logger = createLogger({
+  const logger = guarded(createLogger({
     level: settings.logLevel,
     format: settings.logFormat ?? (process.stdout.isTTY ? "text" : "json"),
     write: (line) => process.stdout.write(`${line}\n`),
-  });
+  }));
 
   const processors = processorsOf(settings, config);
   const storage = typeof settings.storage === "string"
@@ -92,7 +102,6 @@ async function run(listen: Listen, options: ServeOptions): Promise<number> {
       });
     });
   }
-  const stopSignal = firstSignal();
   let stopping = false;
   const handler = async (request: Request) => {
     const response = await receiver.fetch(request);
@@ -101,6 +110,7 @@ async function run(listen: Listen, options: ServeOptions): Promise<number> {
     return response;
   };
   const server = await listenOrExplain(listen, handler, settings);
+  onStarted();
   receiver.start();
   const url = urlOf(settings, server.port);
   const names = Object.keys(processors);
@@ -118,7 +128,10 @@ async function run(listen: Listen, options: ServeOptions): Promise<number> {
     pause(lameDuckMs).then(() => close(server, logger)),
     receiver.stop(),
   ]);
-  await storage.close();
+  const late = () => new Error("it took too long");
+  await within((async () => await storage.close())(), 500, late).catch((error) => {
+    logger.warn("the storage was not closed", { error: describeError(error) });
+  });
   logger.info("stopped");
   return 0;
 }

@@ -53,9 +53,23 @@ export function sqliteStorage(
   { now = Date.now, busyTimeoutMs = 4_000, logger = silentLogger }: SqliteStorageOptions = {},
 ): Storage {
   let connection: Connection | undefined;
+  // The one before it, whose file was damaged or is not at the path any more.
+  let lost: Connection | undefined;
+  let closed = false;
   let turn = 0;
 
   const attempt = <T>(work: (connection: Connection) => T): T => {
+    if (closed) throw new StorageError("unavailable", `SQLite ${path}: the storage is closed.`);
+    // SQLite would take the old file's WAL for the new one's and damage it, and another process may
+    // still write to it.
+    if (lost?.leavesWal()) {
+      throw new StorageError(
+        "unavailable",
+        `SQLite ${path}: the file was replaced while it was open. Stop every process that uses ` +
+          `it, remove ${path}-wal and ${path}-shm, and start again.`,
+      );
+    }
+    lost = undefined;
     try {
       return work(connection ??= open(path, logger));
     } catch (cause) {
@@ -67,13 +81,14 @@ export function sqliteStorage(
   };
 
   const forget = () => {
-    if (path === ":memory:") return;
-    try {
-      connection?.database.close();
-    } catch {
-      // It is given up in any case.
-    }
+    if (path === ":memory:" || connection === undefined) return;
+    lost = connection;
     connection = undefined;
+    try {
+      lost.giveUp();
+    } catch {
+      // A damaged file can't be written; its WAL stays for the next one to open it.
+    }
   };
 
   const write = createGroupCommit<Connection>({
@@ -109,8 +124,10 @@ export function sqliteStorage(
     async claim(request) {
       const time = now();
       // Most polls find nothing, and need no write lock to see it.
-      const anyDue = (connection: Connection) =>
-        request.processors.some((name) => connection.one("anyDue", name, time) !== undefined);
+      const anyDue = (connection: Connection) => {
+        connection.checkPlace();
+        return request.processors.some((name) => connection.one("anyDue", name, time));
+      };
       if (!await read(anyDue)) return { claims: [], exhausted: [] };
       return await write((connection) => claim(connection, request, turn++, now()));
     },
@@ -139,7 +156,9 @@ export function sqliteStorage(
       }),
     // deno-lint-ignore require-await -- so that a failure is a rejection
     async close() {
+      closed = true;
       connection?.database.close();
+      connection = undefined;
     },
   };
 }

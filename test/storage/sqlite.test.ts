@@ -252,31 +252,49 @@ describe("sqliteStorage() and files it cannot use", () => {
     expect((await storage.list({ limit: 10 })).events).toHaveLength(2);
   });
 
+  const removeWal = async (path: string) => {
+    for (const file of [`${path}-wal`, `${path}-shm`]) await rm(file, { force: true });
+  };
   const losses: Readonly<Record<string, (path: string) => Promise<void>>> = {
     "deleted": (path) => rm(path),
+    "deleted with its WAL": async (path) => {
+      await rm(path);
+      await removeWal(path);
+    },
     "renamed away": (path) => rename(path, `${path}.old`),
     "replaced by a copy": async (path) => {
       const bytes = await readFile(path);
       await rename(path, `${path}.old`);
       await writeFile(path, bytes);
     },
+    "left without its WAL": (path) => rm(`${path}-wal`),
   };
+  // SQLite would read a WAL that stays as that of the file which is at the path now.
+  const refused = ["deleted", "renamed away", "replaced by a copy"];
   for (const [how, lose] of Object.entries(losses)) {
     test(`a file that is ${how} while it is open takes nothing more with it`, async () => {
       const path = await newFile();
       const use = async (work: (storage: Storage, claim: Claim) => Promise<unknown>) => {
         const storage = open(path);
-        await storage.accept(await newEvent());
+        const before = await newEvent();
+        await storage.accept(before);
         const { claims: [claim] } = await storage.claim({ ...request, limit: 1 });
         if (claim === undefined) throw new Error("nothing was claimed");
         await storage.accept(await newEvent());
         await lose(path);
         await expectRefused(work(storage, claim), "unavailable");
+        if (refused.includes(how)) {
+          await expectRefused(storage.accept(await newEvent()), "unavailable");
+          await removeWal(path);
+        }
         const event = await newEvent();
         expect(await storage.accept(event)).toMatchObject({ id: event.id, duplicate: false });
         await storage.ping();
-        // What was accepted is at the path, for whoever opens it next.
+        // What was accepted is at the path, for whoever opens it next; and what was accepted before
+        // is where the file went.
         expect(await open(path).get(event.id)).toBeDefined();
+        const there = how.startsWith("left") ? path : `${path}.old`;
+        if (!how.startsWith("deleted")) expect(await open(there).get(before.id)).toBeDefined();
       };
       const event = await newEvent();
       await use((storage) => storage.accept(event));
@@ -285,6 +303,28 @@ describe("sqliteStorage() and files it cannot use", () => {
       await use((storage) => storage.ping());
     });
   }
+
+  test("a backup that is put in the place of an open file stays sound", async () => {
+    const path = await newFile();
+    const storage = open(path);
+    for (let count = 0; count < 50; count++) await storage.accept(await newEvent());
+    execute(path, `VACUUM INTO '${path}.backup'`);
+    for (let count = 0; count < 300; count++) await storage.accept(await newEvent());
+    await rename(`${path}.backup`, path);
+    await expectRefused(storage.accept(await newEvent()), "unavailable");
+    await expectRefused(storage.accept(await newEvent()), "unavailable");
+    await removeWal(path);
+    await storage.accept(await newEvent());
+    await storage.close();
+    const database = new DatabaseSync(path);
+    expect(database.prepare("PRAGMA integrity_check").get()).toMatchObject({
+      integrity_check: "ok",
+    });
+    expect(database.prepare("SELECT count(*) AS events FROM events").get()).toMatchObject({
+      events: 52,
+    });
+    database.close();
+  });
 
   const others: Readonly<Record<string, string>> = {
     "with tables":

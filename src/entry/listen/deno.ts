@@ -28,6 +28,7 @@ export const listen: Listen = async (handler, { hostname, port }) => {
     server.finished.catch(async () => {
       while (!closing) {
         await pause(100);
+        if (closing) return;
         try {
           current = serve(server.addr.port);
           return;

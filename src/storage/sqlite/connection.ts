@@ -9,10 +9,14 @@ import { type Rows, type StatementName, statements } from "./statements.ts";
 export interface Connection {
   readonly database: DatabaseSync;
   /**
-   * Fails where the path no longer leads to the open file: one that was deleted or moved away would
-   * take what is written with it.
+   * Fails where the paths no longer lead to the open file and its WAL: those that were deleted or
+   * moved away would take what is written with them.
    */
   checkPlace(): void;
+  /** Moves what the WAL holds into the file, wherever that is now, and closes it. */
+  giveUp(): void;
+  /** Whether the path leads to another file now, or to none, while this one's WAL is in its place. */
+  leavesWal(): boolean;
   /** The first row, or undefined. */
   one<Name extends keyof Rows>(name: Name, ...values: SQLInputValue[]): Rows[Name] | undefined;
   all<Name extends keyof Rows>(name: Name, ...values: SQLInputValue[]): Rows[Name][];
@@ -40,18 +44,26 @@ export function open(path: string, logger: Logger): Connection {
       }
       return statement;
     };
-    const place = path === ":memory:" ? undefined : statSync(path);
+    const wal = `${path}-wal`;
+    const files = path === ":memory:" ? [] : [path, wal];
+    const inodes = files.map(inodeOf);
     return {
       database,
       checkPlace() {
-        if (place === undefined) return;
-        const now = statSync(path, { throwIfNoEntry: false });
-        if (now?.ino === place.ino && now.dev === place.dev) return;
+        if (files.every((file, index) => inodeOf(file) === inodes[index])) return;
         throw new StorageError(
           "unavailable",
-          `SQLite ${path}: the file was deleted or replaced while it was open.`,
+          `SQLite ${path}: the file or its -wal was deleted or replaced while it was open.`,
         );
       },
+      giveUp() {
+        try {
+          database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+        } finally {
+          database.close();
+        }
+      },
+      leavesWal: () => inodeOf(path) !== inodes[0] && inodeOf(wal) === inodes[1],
       one: <Name extends keyof Rows>(name: Name, ...values: SQLInputValue[]) =>
         prepare(name).get(...values) as Rows[Name] | undefined,
       all: <Name extends keyof Rows>(name: Name, ...values: SQLInputValue[]) =>
@@ -62,6 +74,12 @@ export function open(path: string, logger: Logger): Connection {
     database.close();
     throw error;
   }
+}
+
+/** What tells a file from every other one, or undefined where there is none. */
+function inodeOf(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found && `${found.dev} ${found.ino}`;
 }
 
 // The first version without the WAL-reset bug, by which writers at the same moment may, very rarely,
