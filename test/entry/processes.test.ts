@@ -80,6 +80,40 @@ for (const [name, command] of Object.entries(runtimes)) {
       await remove();
     });
 
+    // A storage of the user's own, whose calls take as long as the test says.
+    const slowStorage = (calls: string) =>
+      `const forever = () => new Promise(() => setInterval(() => {}, 1_000));
+      export default {
+        storage: {
+          ping: () => {}, claim: () => ({ claims: [], exhausted: [] }), accept() {}, close() {},
+          ${calls},
+        },
+      };`;
+
+    test("ends within 5 s where its storage never closes", async () => {
+      const { child, remove } = await start(
+        { WEBHOOK_SECRET: secret },
+        slowStorage("close: forever"),
+      );
+      await listeningUrl(child);
+      const startedAt = performance.now();
+      expect(await child.end("SIGTERM")).toBe(0);
+      expect(performance.now() - startedAt).toBeLessThan(5_000);
+      expect(child.output()).toContain('"message":"the storage was not closed"');
+      await remove();
+    });
+
+    test("a signal ends it while it starts", async () => {
+      const { child, remove } = await start(
+        { WEBHOOK_SECRET: secret },
+        slowStorage('ping: () => (console.log("starting"), forever())'),
+      );
+      await child.prints(/starting/);
+      expect(await child.end("SIGTERM")).toBe(0);
+      expect(child.output()).not.toContain("listening");
+      await remove();
+    });
+
     test.each([
       ["no secret", {}, /WEBHOOK_SECRET: expected the secret/],
       ["a short one", { WEBHOOK_SECRET: "only-15-letters" }, /at least 16 characters, got 15/],

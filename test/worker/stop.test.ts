@@ -191,6 +191,32 @@ test("stop() ends a drain() too", async () => {
   }
 });
 
+test("stop() waits for what a drain() is claiming, and gives it back", async () => {
+  const asked = createGate();
+  const answer = createGate();
+  let runs = 0;
+  const { worker, accept, delivery } = setUp({
+    processors: { a: () => runs++ },
+    faulty: (storage) => ({
+      async claim(request) {
+        const claimed = await storage.claim(request);
+        asked.open();
+        await answer.opened;
+        return claimed;
+      },
+    }),
+  });
+  const id = await accept();
+  const draining = worker.drain();
+  await asked.opened;
+  const stopping = worker.stop();
+  answer.open();
+  await stopping;
+  expect(await delivery(id)).toMatchObject({ state: "pending", attempts: 0 });
+  expect(await draining).toEqual({ ...nothing, released: 1 });
+  expect(runs).toBe(0);
+});
+
 test("stop() reaches what a drain() had started before the storage failed", async () => {
   const started = createQueue<AbortSignal>();
   const broken = createGate();
