@@ -157,7 +157,7 @@ export function readSettings(env: Environment, config: Config = {}): Settings {
       const hint = labels[name] === "DATABASE_URL" ? "; STORAGE_URL goes before it" : "";
       return `${labels[name]}: ${issue.message}${hint}`;
     }),
-    ...forwardProblems({ values, labels }),
+    ...forwardProblems({ values, labels }, config),
     ...configProblems(config),
   ];
   if (!parsed.success || problems.length > 0) throw new SettingsError(problems);
@@ -204,18 +204,24 @@ function gather(env: Environment, config: Config): Gathered {
   return { values, labels };
 }
 
-function forwardProblems({ values, labels }: Gathered): string[] {
+function forwardProblems({ values, labels }: Gathered, { processors }: Config): string[] {
   const { FORWARD_URL: url, FORWARD_SECRET: secret, FORWARD_ALLOW_PRIVATE: allow } = values;
   if (url === undefined) {
     const idle = secret !== undefined && secretProblem(secret) === undefined;
     return idle ? [`${labels.FORWARD_SECRET}: expected a FORWARD_URL for which it signs`] : [];
   }
+  const problems: string[] = [];
   const allowPrivate = v.safeParse(schema.entries.FORWARD_ALLOW_PRIVATE, allow);
   const problem = forwardProblem(String(url), allowPrivate.success && allowPrivate.output);
-  if (problem === undefined) return [];
-  const allowed = forwardProblem(String(url), true) === undefined;
-  const hint = allowed ? "; FORWARD_ALLOW_PRIVATE=true allows it" : "";
-  return [`${labels.FORWARD_URL}: ${problem}${hint}`];
+  if (problem !== undefined) {
+    const allowed = forwardProblem(String(url), true) === undefined;
+    const hint = allowed ? "; FORWARD_ALLOW_PRIVATE=true allows it" : "";
+    problems.push(`${labels.FORWARD_URL}: ${problem}${hint}`);
+  }
+  if (Object.hasOwn(processors ?? {}, "forward")) {
+    problems.push(`${labels.FORWARD_URL}: expected no processor named forward beside it`);
+  }
+  return problems;
 }
 
 function configProblems(config: Config): string[] {

@@ -365,3 +365,11 @@ test("defineConfig() gives the configuration as it is", () => {
   const config: Config = { port: 1 };
   expect(defineConfig(config)).toBe(config);
 });
+
+test("readSettings() names a processor that takes FORWARD_URL's name, beside what else is bad", () => {
+  const env = { ...valid, FORWARD_URL: "https://example.com/hook", PORT: "http" };
+  expect(problems(env, { processors: { forward: () => {} } })).toEqual([
+    expect.stringMatching(/^PORT: /),
+    "FORWARD_URL: expected no processor named forward beside it",
+  ]);
+});

@@ -7,6 +7,6 @@ export function print(json: boolean | undefined, text: string, object: object): 
 }
 
 /** Text in a colour, where standard output is a terminal that shows any. */
-export function colored(color: "green" | "red" | "yellow" | "bold" | "dim", text: string): string {
+export function colored(color: "green" | "red" | "bold" | "dim", text: string): string {
   return styleText(color, text, { stream: process.stdout });
 }

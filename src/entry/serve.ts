@@ -142,9 +142,6 @@ function defined(config: Config): Config {
 }
 
 function processorsOf({ forward: target }: Settings, config: Config): Record<string, Processor> {
-  if (target && config.processors && "forward" in config.processors) {
-    throw new SettingsError(["FORWARD_URL: expected no processor named forward beside it"]);
-  }
   const named = { ...(target && { forward: forward(target) }), ...config.processors };
   return Object.keys(named).length > 0 ? named : { log };
 }

@@ -164,17 +164,9 @@ export function sqliteStorage(
 }
 
 function accept(connection: Connection, event: NewEvent, time: number): Acceptance {
-  const key = connection.one(
-    "addKey",
-    event.key,
-    event.id,
-  );
+  const key = connection.one("addKey", event.key, event.id);
   if (key !== undefined && key.duplicates > 0) {
-    const first = connection.one(
-      "compareEvent",
-      event.body,
-      key.event_id,
-    );
+    const first = connection.one("compareEvent", event.body, key.event_id);
     return {
       id: key.event_id,
       duplicate: true,
@@ -258,11 +250,11 @@ function settle(connection: Connection, lease: Lease, outcome: Outcome, time: nu
   const event = connection.one("eventOfLease", lease.eventId);
   if (event === undefined) return false;
   const state = { succeeded: 2, dead: 3, retry: 0, released: 0 }[outcome.kind];
-  const dueAt = { succeeded: null, dead: null, released: time, retry: time }[outcome.kind];
+  const delayMs = outcome.kind === "retry" ? outcome.afterMs : 0;
   const changed = connection.run(
     "settle",
     state,
-    outcome.kind === "retry" ? Math.ceil(time + outcome.afterMs) : dueAt,
+    state === 0 ? Math.ceil(time + delayMs) : null,
     outcome.kind === "released" ? 1 : 0,
     "error" in outcome ? outcome.error : null,
     event.seq,
