@@ -70,6 +70,7 @@ export {
   type Storage,
   StorageError,
   type StorageErrorCode,
+  type StorageHealth,
   type StoredEvent,
 } from "./storage/storage.ts";
 export type { AttemptResult } from "./attempt.ts";

@@ -8,7 +8,7 @@ import { log } from "../processor/log.ts";
 import type { Processor } from "../processor/processor.ts";
 import { createReceiver } from "../receiver.ts";
 import { type Environment, readSettings, type Settings, SettingsError } from "../settings.ts";
-import { openStorage } from "../storage/open.ts";
+import { openStorage } from "./open-storage.ts";
 import type { Listen, Server } from "./listen/listen.ts";
 import { loadConfig } from "./load-config.ts";
 

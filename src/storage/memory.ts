@@ -85,11 +85,12 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
   const accept = (event: NewEvent): Acceptance => {
     const known = keys.get(event.key);
     if (known !== undefined) {
-      known.duplicates++;
+      const duplicate = known.eventId !== event.id;
+      if (duplicate) known.duplicates++;
       const first = events.get(known.eventId);
       return {
         id: known.eventId,
-        duplicate: true,
+        duplicate,
         state: first?.state ?? event.state,
         identical: first === undefined || equal(first.body, event.body),
       };

@@ -164,12 +164,13 @@ export function sqliteStorage(
 }
 
 function accept(connection: Connection, event: NewEvent, time: number): Acceptance {
-  const key = connection.one("addKey", event.key, event.id);
-  if (key !== undefined && key.duplicates > 0) {
+  if (connection.run("addKey", event.key, event.id) === 0) {
+    const key = connection.one("countDuplicate", event.id, event.key);
+    if (key === undefined) throw new Error("SQLite returned no row of an update.");
     const first = connection.one("compareEvent", event.body, key.event_id);
     return {
       id: key.event_id,
-      duplicate: true,
+      duplicate: key.event_id !== event.id,
       state: first?.state ?? event.state,
       identical: first === undefined || first.identical === 1,
     };

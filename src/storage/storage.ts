@@ -123,6 +123,12 @@ export interface EventPage {
   readonly nextCursor: string | null;
 }
 
+/** How a storage is that answers. */
+export interface StorageHealth {
+  /** Whether events are waiting in a spool until the storage itself is back. */
+  readonly spooling?: boolean;
+}
+
 /**
  * Where events are kept and deliveries are claimed. One object serves a whole process, and several
  * processes may share what is behind it.
@@ -136,7 +142,8 @@ export interface EventPage {
 export interface Storage {
   /**
    * Stores an event with its deliveries, or counts it as a duplicate where its key is known.
-   * However many come at once with one key, exactly one is stored.
+   * However many come at once with one key, exactly one is stored. Where the key is known from this
+   * very event, by its id, the call is one made again: it is answered as at first, and not counted.
    *
    * Of a job, `job.succeeded` has the last word, in whichever order the two come: while it is stored,
    * an accepted `job.failed` of the same `jobId` is or becomes `superseded`, and its deliveries
@@ -163,6 +170,25 @@ export interface Storage {
    */
   settle(lease: Lease, outcome: Outcome): Promise<boolean>;
 
+  /**
+   * Where the storage has transactions that a processor can write in: does the work in one and, when
+   * that resolves, ends the attempt as succeeded in the same one. Both happen or neither. False: the
+   * lease is lost, and what the work wrote is undone. A rejection of the work is handed on, and what
+   * it wrote is undone.
+   *
+   * @param work Gets what its writes go through. The transaction is open until its promise settles.
+   */
+  complete?(lease: Lease, work: (sql: unknown) => Promise<unknown>): Promise<boolean>;
+
+  /**
+   * Where the storage can tell: calls a function soon after another process has stored something
+   * that is due. It is only a hint, which may fail to come; whoever gets it claims now and then all
+   * the same.
+   *
+   * @returns A function that ends it.
+   */
+  onDue?(wake: () => void): () => void;
+
   /** The event of this id. */
   get(id: string): Promise<StoredEvent | undefined>;
 
@@ -185,8 +211,11 @@ export interface Storage {
    */
   prune(request: { readonly receivedBefore: number; readonly limit: number }): Promise<number>;
 
-  /** Resolves when the storage answers. Whether it can be written shows only when it is. */
-  ping(): Promise<void>;
+  /**
+   * Resolves when the storage answers, with what an operator should know, if there is anything.
+   * Whether it can be written shows only when it is.
+   */
+  ping(): Promise<StorageHealth | void>;
 
   /** Lets go of files and connections. Nothing else may be called afterwards. */
   close(): Promise<void>;
@@ -199,7 +228,14 @@ export const keyRetentionMs: number = 30 * 24 * 3_600_000;
 export const lastAttemptLost = "The last attempt never ended.";
 
 /** Why a storage failed, where it can tell. */
-export type StorageErrorCode = "busy" | "full" | "readonly" | "corrupt" | "schema" | "unavailable";
+export type StorageErrorCode =
+  | "busy"
+  | "full"
+  | "readonly"
+  | "corrupt"
+  | "schema"
+  | "denied"
+  | "unavailable";
 
 /** A storage's failure, classified: what an operator has to look at. */
 export class StorageError extends Error {

