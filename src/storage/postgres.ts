@@ -1,0 +1,279 @@
+import { pause } from "../deadline.ts";
+import { classify, mayPass } from "./postgres/classify.ts";
+import { type Database, databaseOf, type PostgresClient, type Query } from "./postgres/client.ts";
+import { migrate } from "./postgres/migrate.ts";
+import { createNotifier } from "./postgres/notifier.ts";
+import {
+  type AcceptRow,
+  type ClaimRow,
+  type DeliveryJson,
+  type EventRow,
+  type Statements,
+  statementsFor,
+} from "./postgres/statements.ts";
+import { createWatermarks } from "./postgres/watermarks.ts";
+import {
+  type Acceptance,
+  type Claim,
+  type ClaimRequest,
+  type ClaimResult,
+  keyRetentionMs,
+  lastAttemptLost,
+  type Lease,
+  type Outcome,
+  type Storage,
+  StorageError,
+  type StoredEvent,
+} from "./storage.ts";
+
+export type {
+  PgClient,
+  PgPool,
+  PostgresClient,
+  PostgresSql,
+  PostgresTransaction,
+} from "./postgres/client.ts";
+
+/** What {@linkcode postgresStorage} takes beside a client. */
+export interface PostgresStorageOptions {
+  /**
+   * The schema in which the storage keeps its tables: 1 to 50 lower-case letters, digits and `_`,
+   * no digit first. Default `imggo_webhooks`. It is made where it is missing.
+   */
+  readonly schema?: string;
+}
+
+// How long a call waits for a database that is away, where its caller sets no end.
+const retryWithinMs = 4_000;
+
+/**
+ * Keeps events in PostgreSQL (13 or newer), for any number of receivers and workers at once. As
+ * durable as the server's `synchronous_commit`, which is on by default: an event is on the server's
+ * disk before its promise resolves.
+ *
+ * The tables are made, or migrated, at the first use, and until that succeeds at every use. What is
+ * on the way of a request needs nothing of its session and goes through a transaction pooler;
+ * `LISTEN`, by which workers hear of new events, does not: behind one they ask once a second.
+ *
+ * @param client What `postgres(url)` gives, a `Pool` of `pg`, or Bun's `SQL`. It stays the caller's:
+ * `close()` does not end it. With processors that are `transactional` it needs more connections
+ * than the worker's `concurrency`.
+ * @throws {TypeError} when an argument is none of these.
+ */
+export function postgresStorage(
+  client: PostgresClient,
+  { schema = "imggo_webhooks" }: PostgresStorageOptions = {},
+): Storage {
+  if (!/^[a-z_][a-z0-9_]{0,49}$/.test(schema)) {
+    throw new TypeError(
+      "postgresStorage() expects a schema of 1 to 50 lower-case letters, digits and _.",
+    );
+  }
+  const database = databaseOf(client);
+  const statements = statementsFor(`"${schema}"`);
+  const notifier = createNotifier(() => database.query(statements.notify, [schema]));
+  const watermarks = createWatermarks();
+  const subscriptions = new Set<() => void>();
+  let migrated: Promise<void> | undefined;
+  let closed = false;
+  let turn = 0;
+
+  const use = async <T>(work: (database: Database) => Promise<T>): Promise<T> => {
+    if (closed) throw new StorageError("unavailable", "PostgreSQL: the storage is closed.");
+    try {
+      migrated ??= migrate(database, schema);
+      await migrated.catch((error) => {
+        migrated = undefined;
+        throw error;
+      });
+      return await work(database);
+    } catch (error) {
+      throw classify(error);
+    }
+  };
+
+  const run = <Row>(name: keyof Statements, values: readonly unknown[]): Promise<Row[]> =>
+    use(({ query }) => query<Row>(statements[name], values));
+
+  /** Tries again while a server is away or fails over: a commit of which nobody knows included. */
+  const persist = async <T>(work: () => Promise<T>, signal: AbortSignal | undefined) => {
+    const giveUpAt = performance.now() + retryWithinMs;
+    for (let wait = 25;; wait = Math.min(wait * 2, 400)) {
+      try {
+        return await work();
+      } catch (error) {
+        const passes = error instanceof StorageError && mayPass(error) && !closed;
+        if (!passes || signal?.aborted || performance.now() > giveUpAt) throw error;
+      }
+      await pause(wait * (0.5 + Math.random()), signal);
+    }
+  };
+
+  return {
+    async accept(event, signal): Promise<Acceptance> {
+      const [row] = await persist(() =>
+        run<AcceptRow>("accept", [
+          event.id,
+          event.key,
+          event.state,
+          event.event,
+          event.jobId,
+          event.patternId,
+          event.receivedAt,
+          event.body,
+          JSON.stringify(event.processors),
+        ]), signal);
+      if (row === undefined) throw new StorageError("schema", "PostgreSQL: accept() gave no row.");
+      const { id, state, identical } = row;
+      const duplicate = id !== event.id;
+      if (!duplicate && event.processors.length > 0) notifier.notify();
+      return { id, duplicate, state, identical };
+    },
+
+    async claim(request: ClaimRequest): Promise<ClaimResult> {
+      const { processors, limit, leaseMs, maxAttempts } = request;
+      const claims: Claim[] = [];
+      const exhausted: Lease[] = [];
+      if (processors.length === 0) return { claims, exhausted };
+      let skipped = false;
+      do {
+        const room = limit - claims.length;
+        const rows = await run<ClaimRow>("claim", [
+          JSON.stringify(watermarks.of(processors)),
+          room,
+          leaseMs,
+          maxAttempts,
+          turn++ % processors.length,
+          lastAttemptLost,
+        ]);
+        watermarks.learn(rows);
+        for (const row of rows) {
+          const { id: eventId, processor, fence, received_at: receivedAt } = row;
+          if (row.what === "exhausted") exhausted.push({ eventId, processor, fence });
+          if (row.what !== "claimed") continue;
+          const body = new Uint8Array(row.body ?? []);
+          claims.push({ eventId, processor, fence, attempt: row.attempts, receivedAt, body });
+        }
+        // What is not run took the place of what is due behind it.
+        skipped = rows.some(({ what }) => what !== "claimed");
+      } while (skipped && claims.length < limit);
+      return { claims, exhausted };
+    },
+
+    async renew({ eventId, processor, fence }, leaseMs) {
+      return (await run("renew", [eventId, processor, fence, leaseMs])).length === 1;
+    },
+
+    settle: (lease, outcome) => use(({ query }) => settle(query, statements, lease, outcome)),
+
+    async complete(lease, work) {
+      // Thrown, so that what the work wrote is undone.
+      const lost = new Error("The lease is lost.");
+      let failure: { readonly error: unknown } | undefined;
+      try {
+        await use(({ transaction }) =>
+          transaction(async (query, sql) => {
+            try {
+              await work(sql);
+            } catch (error) {
+              failure = { error };
+              throw error;
+            }
+            const held = await settle(query, statements, lease, { kind: "succeeded" });
+            if (!held) {
+              failure = { error: lost };
+              throw lost;
+            }
+          })
+        );
+        return true;
+      } catch (error) {
+        if (failure === undefined) throw error;
+        if (failure.error === lost) return false;
+        throw failure.error;
+      }
+    },
+
+    onDue(wake) {
+      const end = database.listen(schema, wake);
+      subscriptions.add(end);
+      return () => {
+        subscriptions.delete(end);
+        end();
+      };
+    },
+
+    async get(id) {
+      const [row] = await run<EventRow>("event", [id]);
+      return row && describe(row);
+    },
+
+    async body(id) {
+      const [row] = await run<{ body: Uint8Array }>("body", [id]);
+      return row && new Uint8Array(row.body);
+    },
+
+    async list({ limit, cursor }) {
+      // One more than asked for tells whether there is a next page.
+      const before = cursor ?? Number.MAX_SAFE_INTEGER;
+      const rows = await run<EventRow>("page", [before, limit + 1]);
+      const page = rows.slice(0, limit);
+      const last = rows.length > limit ? page.at(-1) : undefined;
+      return { events: page.map(describe), nextCursor: last ? String(last.seq) : null };
+    },
+
+    async prune({ receivedBefore, limit }) {
+      const [row] = await run<{ count: number }>("prune", [receivedBefore, limit, keyRetentionMs]);
+      return row?.count ?? 0;
+    },
+
+    async ping() {
+      await run("ping", []);
+    },
+
+    // deno-lint-ignore require-await -- so that a failure is a rejection
+    async close() {
+      closed = true;
+      for (const end of subscriptions) end();
+      subscriptions.clear();
+    },
+  };
+}
+
+async function settle(
+  query: Query,
+  statements: Statements,
+  { eventId, processor, fence }: Lease,
+  outcome: Outcome,
+): Promise<boolean> {
+  const rows = await query(statements.settle, [
+    eventId,
+    processor,
+    fence,
+    { retry: 0, released: 0, succeeded: 2, dead: 3 }[outcome.kind],
+    outcome.kind === "retry" ? outcome.afterMs : 0,
+    outcome.kind === "released" ? 1 : 0,
+    "error" in outcome ? storable(outcome.error) : null,
+  ]);
+  return rows.length === 1;
+}
+
+/** Text as PostgreSQL takes it: without NULs, and without halves of surrogate pairs. */
+function storable(text: string): string {
+  return text.replaceAll("\0", "\ufffd").toWellFormed();
+}
+
+function describe(row: EventRow): StoredEvent {
+  return {
+    id: row.id,
+    key: row.key,
+    state: row.state,
+    event: row.event,
+    jobId: row.job_id,
+    patternId: row.pattern_id,
+    receivedAt: row.received_at,
+    size: row.size,
+    duplicates: row.duplicates,
+    deliveries: JSON.parse(row.deliveries) as DeliveryJson[],
+  };
+}

@@ -1,0 +1,190 @@
+import { pause, within } from "../../deadline.ts";
+import { StorageError } from "../storage.ts";
+
+/** A client of the package `postgres`, or one that is made like it, such as Bun's `SQL`. */
+export interface PostgresSql extends PostgresTransaction {
+  begin<T>(work: (transaction: PostgresTransaction) => Promise<T>): Promise<unknown>;
+  /** Bun's has none: then nothing wakes a worker but its own asking. */
+  listen?(channel: string, onNotify: () => void): Promise<{ unlisten(): Promise<void> }>;
+}
+
+/** What a client like `postgres` runs a query by. */
+export interface PostgresTransaction {
+  // deno-lint-ignore no-explicit-any -- each client has narrower types of its own
+  unsafe(text: string, values?: any[]): PromiseLike<any>;
+}
+
+/** A `Pool` of the package `pg`. */
+export interface PgPool {
+  connect(): Promise<PgClient>;
+  // deno-lint-ignore no-explicit-any -- Node's EventEmitter takes any listener
+  on(event: "error", listener: (...values: any[]) => void): unknown;
+}
+
+/** A connection that a `Pool` of the package `pg` lends. */
+export interface PgClient {
+  // deno-lint-ignore no-explicit-any -- each client has narrower types of its own
+  query(text: string, values?: any[]): Promise<{ rows: any[] }>;
+  release(destroy?: boolean): void;
+  // deno-lint-ignore no-explicit-any -- Node's EventEmitter takes any listener
+  on(event: string, listener: (...values: any[]) => void): unknown;
+  // deno-lint-ignore no-explicit-any -- Node's EventEmitter takes any listener
+  off(event: string, listener: (...values: any[]) => void): unknown;
+}
+
+/** What the storage can work with. */
+export type PostgresClient = PostgresSql | PgPool;
+
+/** Runs one statement, or without values several; the rows of the last one. */
+export type Query = <Row>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
+
+/** A database, by whichever client. */
+export interface Database {
+  readonly query: Query;
+  /**
+   * Runs a function in a transaction, which commits when its promise resolves.
+   *
+   * @param work Gets `sql`, the client's own handle of the transaction, for a user's statements.
+   */
+  transaction<T>(work: (query: Query, sql: unknown) => Promise<T>): Promise<T>;
+  /** Calls a function at each notification of a channel, until it is ended. It reconnects. */
+  listen(channel: string, onNotify: () => void): () => void;
+}
+
+// A connection that has not answered for so long is given up: its other end may be gone without a
+// word, and a pool of such connections would never recover.
+const answerWithinMs = 10_000;
+
+const noAnswer = () =>
+  new StorageError("unavailable", `PostgreSQL gave no answer within ${answerWithinMs} ms.`);
+
+/**
+ * What is common to the clients.
+ *
+ * @throws {TypeError} when it is none of them.
+ */
+export function databaseOf(client: PostgresClient): Database {
+  if ("unsafe" in client && typeof client.begin === "function") return fromSql(client);
+  if ("connect" in client && typeof client.connect === "function") return fromPool(client);
+  throw new TypeError(
+    "postgresStorage() expects the client that `postgres(url)` gives, or a `Pool` of `pg`.",
+  );
+}
+
+function fromSql(client: PostgresSql): Database {
+  const queryOf = (sql: PostgresTransaction): Query => async (text, values) =>
+    await within(
+      Promise.resolve(sql.unsafe(text, values && [...values])),
+      answerWithinMs,
+      noAnswer,
+    );
+  return {
+    query: queryOf(client),
+    transaction: async <T>(work: (query: Query, sql: unknown) => Promise<T>) =>
+      await client.begin((sql) => work(queryOf(sql), sql)) as T,
+    listen: (channel, onNotify) =>
+      keepListening(async (signal) => {
+        // Once it listens, the client itself connects again where it has to.
+        const subscription = await client.listen?.(channel, onNotify);
+        await aborted(signal);
+        await subscription?.unlisten();
+      }),
+  };
+}
+
+function fromPool(pool: PgPool): Database {
+  // An idle connection that breaks is an event of the pool, and without a listener an exception.
+  pool.on("error", ignore);
+
+  /** Lends a connection. One on which the work fails is not used again. */
+  const borrow = async <T>(work: (client: PgClient) => Promise<T>): Promise<T> => {
+    const connecting: Promise<PgClient | undefined> = pool.connect();
+    const client = await within(connecting, answerWithinMs, noAnswer).catch((error) => {
+      connecting.then((late) => late?.release(), ignore);
+      throw error;
+    });
+    if (client === undefined) {
+      throw new TypeError("postgresStorage() expects a `Pool` of `pg`, got a `Client`.");
+    }
+    client.on("error", ignore);
+    let broken = true;
+    try {
+      const result = await work(client);
+      broken = false;
+      return result;
+    } catch (error) {
+      broken = !isAnswer(error);
+      throw error;
+    } finally {
+      client.off("error", ignore);
+      client.release(broken);
+    }
+  };
+
+  const queryOf = (client: PgClient): Query => async (text, values) => {
+    const answer = client.query(text, values && [...values]);
+    return (await within(answer, answerWithinMs, noAnswer)).rows;
+  };
+
+  return {
+    query: (text, values) => borrow((client) => queryOf(client)(text, values)),
+    async transaction(work) {
+      const [ended] = await Promise.allSettled([borrow(async (client) => {
+        const query = queryOf(client);
+        await query("BEGIN");
+        const [worked] = await Promise.allSettled([work(query, client)]);
+        await query(worked.status === "fulfilled" ? "COMMIT" : "ROLLBACK");
+        return worked;
+      })]);
+      const result = ended.status === "fulfilled" ? ended.value : ended;
+      if (result.status === "rejected") throw result.reason;
+      return result.value;
+    },
+    listen: (channel, onNotify) =>
+      keepListening((signal) =>
+        borrow(async (client) => {
+          const end = new AbortController();
+          client.on("notification", onNotify);
+          client.on("end", () => end.abort());
+          await client.query(`LISTEN ${channel}`);
+          // What came while nobody listened.
+          onNotify();
+          await aborted(AbortSignal.any([signal, end.signal]));
+          // So that the connection, which still listens, is not used for anything else.
+          throw new StorageError("unavailable", "PostgreSQL: no longer listening.");
+        })
+      ),
+  };
+}
+
+/** Listens again and again until it is ended. */
+function keepListening(listen: (signal: AbortSignal) => Promise<void>): () => void {
+  const ending = new AbortController();
+  void (async () => {
+    for (let wait = 500; !ending.signal.aborted; wait = Math.min(wait * 2, 30_000)) {
+      const startedAt = performance.now();
+      await listen(ending.signal).catch(ignore);
+      if (performance.now() - startedAt > 60_000) wait = 500;
+      await pause(wait * (0.5 + Math.random()), ending.signal);
+    }
+  })();
+  return () => ending.abort();
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/**
+ * Whether an error is an answer of PostgreSQL, by its SQLSTATE, and not one after which it ends
+ * the connection. https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+function isAnswer(error: unknown): boolean {
+  const { code } = Object(error) as { code?: unknown };
+  return typeof code === "string" && /^(?!57P|08|XX)[0-9FHPX][0-9A-Z]{4}$/.test(code);
+}
+
+function ignore(): void {}

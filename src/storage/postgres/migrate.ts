@@ -1,0 +1,51 @@
+import { StorageError } from "../storage.ts";
+import type { Database, Query } from "./client.ts";
+import { migrations } from "./schema.ts";
+
+/**
+ * Makes or migrates the tables of a schema. Any number of processes may do so at once.
+ *
+ * @throws {StorageError} `schema`, when they are of a newer version.
+ */
+export async function migrate(database: Database, schema: string): Promise<void> {
+  if (await versionOf(database.query, schema) === migrations.length) return;
+  await database.transaction(async (query) => {
+    // Held until the transaction ends, which a pooler lets through.
+    await query("SELECT pg_advisory_xact_lock(1231906647, hashtext($1::text))", [schema]);
+    const version = await versionOf(query, schema);
+    // Asked for only where it is missing: whoever may not create one can use one that is there.
+    const [found] = await query("SELECT FROM pg_namespace WHERE nspname = $1::text", [schema]);
+    const quoted = `"${schema}"`;
+    if (found === undefined) await query(`CREATE SCHEMA ${quoted}`);
+    if (version === 0) {
+      await query(`CREATE TABLE ${quoted}.migrations (
+        version integer PRIMARY KEY, run_at timestamptz NOT NULL DEFAULT now())`);
+    }
+    for (const [index, migration] of migrations.entries()) {
+      if (index < version) continue;
+      await query(migration(quoted));
+      await query(`INSERT INTO ${quoted}.migrations (version) VALUES ($1::integer)`, [index + 1]);
+    }
+  });
+}
+
+/** How many migrations a schema has seen: 0 where it is not there. */
+async function versionOf(query: Query, schema: string): Promise<number> {
+  const [table] = await query(
+    "SELECT FROM pg_tables WHERE schemaname = $1::text AND tablename = 'migrations'",
+    [schema],
+  );
+  if (table === undefined) return 0;
+  const [row] = await query<{ version: number }>(
+    `SELECT coalesce(max(version), 0) AS version FROM "${schema}".migrations`,
+  );
+  const version = row?.version ?? 0;
+  if (version > migrations.length) {
+    throw new StorageError(
+      "schema",
+      `PostgreSQL: the schema ${schema} was made by a newer version: expected ` +
+        `${migrations.length} or older, got ${version}. Update imggo-webhooks.`,
+    );
+  }
+  return version;
+}

@@ -1,0 +1,203 @@
+import type { DeliveryState, EventState } from "../storage.ts";
+
+const milliseconds = (time: string) => `round(extract(epoch FROM ${time}) * 1000)::float8`;
+const interval = (parameter: string) => `${parameter}::float8 * interval '1 millisecond'`;
+
+/**
+ * Every statement of the storage, by name, on the tables of this schema, quoted as SQL wants it. In
+ * `state` of a delivery, 0 to 3 are as the schema says. Each is one transaction by itself and needs
+ * nothing of its session, so that they go through a pooler. Numbers come back as float8, which every
+ * client gives as a number: it holds all integers up to 2^53.
+ */
+export function statementsFor(schema: string): Statements {
+  const events = `${schema}.events`;
+  const deliveries = `${schema}.deliveries`;
+  const keys = `${schema}.keys`;
+  const describedEvent = `SELECT e.seq::float8 AS seq, e.id, e.key, e.state, e.event, e.job_id,
+      e.pattern_id, ${milliseconds("e.received_at")} AS received_at, length(e.body)::float8 AS size,
+      coalesce(k.duplicates, 0)::float8 AS duplicates,
+      (SELECT coalesce(json_agg(json_build_object(
+          'processor', d.processor,
+          'state', (ARRAY['pending', 'running', 'succeeded', 'dead'])[d.state + 1],
+          'attempts', d.attempts,
+          'dueAt', CASE WHEN d.state < 2 THEN ${milliseconds("d.due_at")} END,
+          'lastError', d.last_error
+        ) ORDER BY d.processor), '[]')::text
+        FROM ${deliveries} d WHERE d.event_seq = e.seq) AS deliveries
+    FROM ${events} e LEFT JOIN ${keys} k ON k.digest = ${schema}.digest_of(e.key)`;
+
+  return {
+    accept: `SELECT * FROM ${schema}.accept($1::text, $2::text, $3::text, $4::text, $5::text,
+      $6::text, to_timestamp($7::float8 / 1000), $8::bytea, $9::text::jsonb)`,
+
+    // Locks before it changes, so that two callers never wait for each other. `since` is a time
+    // before which nothing of a processor is due any more: without it the index would be read from
+    // its dead rows on, which stay as long as any transaction is older than they are.
+    claim: `WITH wanted AS MATERIALIZED (
+        SELECT name, place, CASE WHEN statement_timestamp() >= to_timestamp(seen / 1000)
+            THEN to_timestamp(since / 1000) ELSE '-infinity' END AS since
+        FROM ROWS FROM (
+          jsonb_to_recordset($1::text::jsonb) AS (name text, since float8, seen float8)
+        ) WITH ORDINALITY AS wanted (name, since, seen, place)
+      ), due AS MATERIALIZED (
+        SELECT due.*, wanted.place FROM wanted CROSS JOIN LATERAL (
+          SELECT event_seq, processor, attempts, due_at FROM ${deliveries}
+          WHERE processor = wanted.name AND state < 2
+            AND due_at <= statement_timestamp() AND due_at >= wanted.since
+          ORDER BY due_at, event_seq LIMIT $2::integer FOR UPDATE SKIP LOCKED
+        ) due
+      ), ranked AS (
+        SELECT due.*, row_number() OVER (PARTITION BY processor ORDER BY due_at, event_seq) AS rank
+        FROM due
+      ), picked AS MATERIALIZED (
+        SELECT ranked.event_seq, processor, rank, place, ranked.due_at, events.id, received_at,
+          CASE WHEN events.state = 'superseded' THEN 'withdrawn'
+            WHEN attempts >= $4::integer THEN 'exhausted' ELSE 'claimed' END AS what
+        FROM (
+          SELECT * FROM ranked
+          ORDER BY rank, (place + $5::integer) % (SELECT count(*) FROM wanted) LIMIT $2::integer
+        ) ranked JOIN ${events} ON seq = event_seq
+      ), withdrawn AS (
+        DELETE FROM ${deliveries} d USING picked
+        WHERE what = 'withdrawn' AND d.event_seq = picked.event_seq
+          AND d.processor = picked.processor
+      ), changed AS (
+        UPDATE ${deliveries} d SET
+          state = CASE what WHEN 'claimed' THEN 1 ELSE 3 END,
+          attempts = attempts + (what = 'claimed')::integer,
+          fence = fence + (what = 'claimed')::integer,
+          due_at = CASE what WHEN 'claimed' THEN clock_timestamp() + ${interval("$3")}
+            ELSE d.due_at END,
+          last_error = CASE what WHEN 'claimed' THEN last_error ELSE $6::text END
+        FROM picked
+        WHERE what <> 'withdrawn' AND d.event_seq = picked.event_seq
+          AND d.processor = picked.processor
+        RETURNING d.event_seq, d.processor, d.attempts, d.fence
+      )
+      SELECT picked.what, picked.id, picked.processor,
+        changed.attempts::float8 AS attempts, changed.fence::float8 AS fence,
+        ${milliseconds("picked.received_at")} AS received_at,
+        floor(extract(epoch FROM picked.due_at) * 1000)::float8 AS due_at,
+        floor(extract(epoch FROM statement_timestamp()) * 1000)::float8 AS now,
+        CASE what WHEN 'claimed' THEN (SELECT body FROM ${events} WHERE seq = picked.event_seq) END
+          AS body
+      FROM picked LEFT JOIN changed USING (event_seq, processor)
+      ORDER BY rank, place`,
+
+    renew: `UPDATE ${deliveries} d SET due_at = clock_timestamp() + ${interval("$4")}
+      FROM ${events} WHERE id = $1::text AND seq = event_seq
+        AND processor = $2::text AND fence = $3::bigint AND d.state = 1
+      RETURNING true AS held`,
+
+    // Of a superseded event, only a success is kept.
+    settle: `WITH held AS MATERIALIZED (
+        SELECT event_seq, processor, events.state = 'superseded' AND $4::integer <> 2 AS withdrawn
+        FROM ${deliveries} d JOIN ${events} ON seq = event_seq
+        WHERE id = $1::text AND processor = $2::text AND fence = $3::bigint AND d.state = 1
+        FOR UPDATE OF d
+      ), withdrawn AS (
+        DELETE FROM ${deliveries} d USING held WHERE withdrawn
+          AND d.event_seq = held.event_seq AND d.processor = held.processor
+      ), changed AS (
+        UPDATE ${deliveries} d SET
+          state = $4::integer,
+          due_at = CASE WHEN $4::integer = 0 THEN clock_timestamp() + ${interval("$5")}
+            ELSE due_at END,
+          attempts = attempts - $6::integer,
+          last_error = coalesce($7::text, last_error)
+        FROM held WHERE NOT withdrawn
+          AND d.event_seq = held.event_seq AND d.processor = held.processor
+      )
+      SELECT true AS held FROM held`,
+
+    notify: `SELECT set_config('synchronous_commit', 'off', true), pg_notify($1::text, '')`,
+
+    event: `${describedEvent} WHERE e.id = $1::text`,
+
+    page: `${describedEvent} WHERE e.seq < $1::bigint ORDER BY e.seq DESC LIMIT $2::integer`,
+
+    body: `SELECT body FROM ${events} WHERE id = $1::text`,
+
+    prune: `WITH forgotten AS (
+        DELETE FROM ${keys} WHERE expires_at <= statement_timestamp()
+      ), done AS MATERIALIZED (
+        SELECT seq, key FROM ${events} e
+        WHERE received_at < to_timestamp($1::float8 / 1000) AND state <> 'quarantined'
+          AND NOT EXISTS (SELECT FROM ${deliveries} d WHERE event_seq = seq AND d.state <> 2)
+        ORDER BY seq LIMIT $2::integer FOR UPDATE SKIP LOCKED
+      ), expiring AS (
+        UPDATE ${keys} SET expires_at = statement_timestamp() + ${interval("$3")}
+        FROM done WHERE digest = ${schema}.digest_of(done.key)
+      ), over AS (
+        DELETE FROM ${deliveries} USING done WHERE event_seq = done.seq
+      ), pruned AS (
+        DELETE FROM ${events} USING done WHERE events.seq = done.seq RETURNING 1
+      )
+      SELECT count(*)::float8 AS count FROM pruned`,
+
+    ping: `SELECT FROM ${events} LIMIT 1`,
+  };
+}
+
+/** The names of the statements, and the text of each. */
+export type Statements = Readonly<
+  Record<
+    | "accept"
+    | "claim"
+    | "renew"
+    | "settle"
+    | "notify"
+    | "event"
+    | "page"
+    | "body"
+    | "prune"
+    | "ping",
+    string
+  >
+>;
+
+/** What `accept` gives. */
+export interface AcceptRow {
+  readonly id: string;
+  readonly state: EventState;
+  readonly identical: boolean;
+}
+
+/** What `claim` gives: of one that is withdrawn nothing more than that. */
+export interface ClaimRow {
+  readonly what: "claimed" | "exhausted" | "withdrawn";
+  readonly id: string;
+  readonly processor: string;
+  readonly attempts: number;
+  readonly fence: number;
+  readonly received_at: number;
+  readonly due_at: number;
+  /** The database's clock. */
+  readonly now: number;
+  readonly body: Uint8Array | null;
+}
+
+/** An event without its body. */
+export interface EventRow {
+  readonly seq: number;
+  readonly id: string;
+  readonly key: string;
+  readonly state: EventState;
+  readonly event: string | null;
+  readonly job_id: string | null;
+  readonly pattern_id: string | null;
+  readonly received_at: number;
+  readonly size: number;
+  readonly duplicates: number;
+  /** A list of {@linkcode DeliveryJson}, as JSON. */
+  readonly deliveries: string;
+}
+
+/** A delivery, as it stands in {@linkcode EventRow}. */
+export interface DeliveryJson {
+  readonly processor: string;
+  readonly state: DeliveryState;
+  readonly attempts: number;
+  readonly dueAt: number | null;
+  readonly lastError: string | null;
+}
