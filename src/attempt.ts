@@ -84,11 +84,13 @@ export async function runAttempt(
     log,
   };
   try {
-    const running = runProcessor(claim, processor, context);
+    const running = runProcessor(claim, processor, context, settings.storage);
     const ended = await Promise.race([running, overdue(interruption.signal)]);
     clearTimeout(timer);
     const outcome = decide(ended, interruption.signal, claim, settings);
-    const held = await settle(claim, outcome, settings, lease.heldUntil);
+    const held = ended.succeeded && ended.recorded !== undefined
+      ? ended.recorded
+      : await settle(claim, outcome, settings, lease.heldUntil);
     const result = held ? outcome.kind : "lost";
     report(log, result, outcome, {
       ms: Math.round(performance.now() - startedAt),
@@ -121,19 +123,28 @@ async function giveBack(claim: Claim, settings: AttemptSettings): Promise<Attemp
   return held ? outcome.kind : "lost";
 }
 
-type Ended = { readonly succeeded: true } | { readonly succeeded: false; readonly error: unknown };
+type Ended =
+  /** `recorded`: whether the success was, where the processor's own transaction had to do it. */
+  | { readonly succeeded: true; readonly recorded?: boolean }
+  | { readonly succeeded: false; readonly error: unknown };
 
 async function runProcessor(
-  { body, receivedAt }: Claim,
+  claim: Claim,
   processor: Processor,
   context: ProcessorContext,
+  storage: Storage,
 ): Promise<Ended> {
-  const parsed = parseEvent(body, receivedAt);
+  const parsed = parseEvent(claim.body, claim.receivedAt);
   if (parsed.state !== "accepted") {
     const error = new PermanentError("The stored bytes are no longer understood as an event.");
     return { succeeded: false, error };
   }
   try {
+    if (processor.transactional && storage.complete) {
+      const work = async (sql: unknown) =>
+        await processor(parsed.event, { ...context, sql } as ProcessorContext);
+      return { succeeded: true, recorded: await storage.complete(claim, work) };
+    }
     await processor(parsed.event, context);
     return { succeeded: true };
   } catch (error) {

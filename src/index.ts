@@ -51,6 +51,7 @@ export {
   type ProcessorContext,
   RetryLater,
 } from "./processor/processor.ts";
+export { transactional, type TransactionContext } from "./processor/transactional.ts";
 export { createReceiver, type HandlerContext, type Receiver } from "./receiver.ts";
 export type { ReceiverOptions } from "./receiver-options.ts";
 export type { Role } from "./role.ts";

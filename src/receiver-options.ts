@@ -65,6 +65,17 @@ export function receiverProblems(options: ReceiverOptions): string[] {
       problem ? [`${name}: ${problem}`] : []
     ),
     ...processorProblems(processors),
+    ...transactionProblems(options),
     ...workerProblems(worker),
   ];
+}
+
+function transactionProblems({ storage, processors = {} }: ReceiverOptions): string[] {
+  if (typeof storage?.complete === "function") return [];
+  return Object.entries(processors)
+    .filter(([, processor]) => processor?.transactional)
+    .map(([name]) =>
+      `processors.${name}: expected a storage with transactions, as PostgreSQL's, for what is ` +
+      "transactional"
+    );
 }

@@ -1,5 +1,8 @@
 import type { BackoffOptions } from "./backoff.ts";
 
+/** How many attempts run at once unless it is said. */
+export const defaultConcurrency = 10;
+
 /** How deliveries are worked through. */
 export interface WorkerOptions {
   /** How many attempts run at once, in the loop and in each drain. Default 10. */

@@ -10,7 +10,12 @@ import { type Logger, silentLogger } from "./logger.ts";
 import { createLoop } from "./loop.ts";
 import type { Processor } from "./processor/processor.ts";
 import { type Claim, lastAttemptLost, type Storage } from "./storage/storage.ts";
-import { longestTimer, type WorkerOptions, workerProblems } from "./worker-options.ts";
+import {
+  defaultConcurrency,
+  longestTimer,
+  type WorkerOptions,
+  workerProblems,
+} from "./worker-options.ts";
 
 /** What {@linkcode createWorker} works with. */
 export interface WorkerParts {
@@ -58,7 +63,7 @@ export function createWorker(
   options: WorkerOptions = {},
 ): Worker {
   const {
-    concurrency = 10,
+    concurrency = defaultConcurrency,
     maxAttempts = 8,
     backoff = {},
     timeoutMs = 60_000,
@@ -127,6 +132,7 @@ export function createWorker(
   };
 
   let loopPool: Pool | undefined;
+  let endWakes: (() => void) | undefined;
   const loop = createLoop(async (again) => {
     loopPool ??= openPool();
     let more = true;
@@ -142,7 +148,9 @@ export function createWorker(
 
   return {
     start() {
-      if (names.length > 0 && !stopping) loop.start();
+      if (names.length === 0 || stopping) return;
+      loop.start();
+      endWakes ??= storage.onDue?.(loop.wake);
     },
 
     wake: loop.wake,
@@ -170,6 +178,7 @@ export function createWorker(
 
     async stop({ graceMs = 3_000 } = {}) {
       stopping = true;
+      endWakes?.();
       const idle = async () => {
         await loop.stop();
         for (const pool of pools) {

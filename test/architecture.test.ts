@@ -11,6 +11,10 @@ interface Manifest {
   readonly version: string;
   readonly exports: Record<string, string | { readonly types: string; readonly default: string }>;
   readonly dependencies: Record<string, string>;
+  readonly devDependencies: Record<string, string>;
+  /** Those that whoever needs them installs; here they are dev dependencies. */
+  readonly peerDependencies: Record<string, string>;
+  readonly peerDependenciesMeta: Record<string, { readonly optional: boolean }>;
 }
 interface DenoManifest {
   readonly version: string;
@@ -146,7 +150,18 @@ describe("src", () => {
 
   test("every imported package is a dependency, and every dependency is imported", () => {
     const packages = files.flatMap(({ imports }) => imports.filter(isPackage).map(packageOf));
-    expect([...new Set(packages)].sort()).toEqual(Object.keys(npm.dependencies).sort());
+    const dependencies = [npm.dependencies, npm.peerDependencies].flatMap(Object.keys);
+    expect([...new Set(packages)].sort()).toEqual(dependencies.sort());
+  });
+
+  test("what is not always installed is optional, and imported only where it is used", () => {
+    const peers = Object.keys(npm.peerDependencies);
+    expect(npm.peerDependenciesMeta)
+      .toEqual(Object.fromEntries(peers.map((name) => [name, { optional: true }])));
+    const atOnce = files.flatMap(({ text }) =>
+      [...text.matchAll(statement)].map(([, from, bare]) => packageOf(from ?? bare ?? ""))
+    );
+    expect(atOnce.filter((name) => peers.includes(name))).toEqual([]);
   });
 
   test("nothing imports index.ts", () => {
@@ -243,7 +258,9 @@ describe("package.json and deno.json", () => {
 
   test("have the same dependencies, each in one exact version", () => {
     const own = (name: string) => packageOf(name) === "imggo-webhooks";
-    const wanted = Object.entries(npm.dependencies).map(([name, version]) => {
+    const peers = Object.keys(npm.peerDependencies)
+      .map((name) => [name, npm.devDependencies[name] ?? ""] as const);
+    const wanted = [...Object.entries(npm.dependencies), ...peers].map(([name, version]) => {
       expect(version).toMatch(/^\d+\.\d+\.\d+$/);
       return [name, `npm:${name}@${version}`];
     });

@@ -8,6 +8,7 @@ import { log } from "../processor/log.ts";
 import type { Processor } from "../processor/processor.ts";
 import { createReceiver } from "../receiver.ts";
 import { type Environment, readSettings, type Settings, SettingsError } from "../settings.ts";
+import { defaultConcurrency } from "../worker-options.ts";
 import { openStorage } from "./open-storage.ts";
 import type { Listen, Server } from "./listen/listen.ts";
 import { loadConfig } from "./load-config.ts";
@@ -77,7 +78,10 @@ async function run(
 
   const processors = processorsOf(settings, config);
   const storage = typeof settings.storage === "string"
-    ? await openStorage(settings.storage, logger)
+    ? await openStorage(settings.storage, {
+      logger,
+      concurrency: config.worker?.concurrency ?? defaultConcurrency,
+    })
     : settings.storage;
   await storage.ping();
   const receiver = createReceiver({

@@ -1,10 +1,10 @@
-import type { JobFailedEvent, JobSucceededEvent } from "../event.ts";
-import type { Processor, ProcessorContext } from "./processor.ts";
+import type { JobFailedEvent, JobSucceededEvent, WebhookEvent } from "../event.ts";
+import type { ProcessorContext } from "./processor.ts";
 
 /** A function for each kind of event. An event without a function counts as handled. */
-export interface Handlers {
-  readonly "job.succeeded"?: (event: JobSucceededEvent, context: ProcessorContext) => unknown;
-  readonly "job.failed"?: (event: JobFailedEvent, context: ProcessorContext) => unknown;
+export interface Handlers<Context extends ProcessorContext = ProcessorContext> {
+  readonly "job.succeeded"?: (event: JobSucceededEvent, context: Context) => unknown;
+  readonly "job.failed"?: (event: JobFailedEvent, context: Context) => unknown;
 }
 
 const names: readonly string[] = ["job.succeeded", "job.failed"] satisfies (keyof Handlers)[];
@@ -22,7 +22,9 @@ const names: readonly string[] = ["job.succeeded", "job.failed"] satisfies (keyo
  * });
  * ```
  */
-export function handlers(functions: Handlers): Processor {
+export function handlers<Context extends ProcessorContext = ProcessorContext>(
+  functions: Handlers<Context>,
+): (event: WebhookEvent, context: Context) => unknown {
   for (const [name, value] of Object.entries(functions)) {
     if (!names.includes(name) || (value !== undefined && typeof value !== "function")) {
       throw new TypeError(`handlers() expects functions for ${names.join(" and ")}, got "${name}"`);

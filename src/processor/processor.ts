@@ -9,6 +9,8 @@ import type { Logger } from "../logger.ts";
  */
 export interface Processor {
   (event: WebhookEvent, context: ProcessorContext): unknown;
+  /** Whether it runs inside the transaction that ends its delivery: see `transactional`. */
+  readonly transactional?: true;
 }
 
 /** What a processor is told beside the event. */

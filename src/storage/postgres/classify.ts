@@ -30,6 +30,11 @@ const classes: readonly ErrorClass[] = [
     advice: "The schema's tables are not those of this program: name another schema.",
   },
   {
+    code: "unavailable",
+    codes: /^(?:E[A-Z]{4,}|EAI_AGAIN|CONNECT_TIMEOUT)$/,
+    advice: "Expected a server that runs and can be reached there.",
+  },
+  {
     code: "denied",
     codes: /^(?:28...|3D000|42501)$/,
     advice:
