@@ -70,9 +70,9 @@ export function receiverProblems(options: ReceiverOptions): string[] {
   ];
 }
 
-function transactionProblems({ storage, processors = {} }: ReceiverOptions): string[] {
+function transactionProblems({ storage, processors }: ReceiverOptions): string[] {
   if (typeof storage?.complete === "function") return [];
-  return Object.entries(processors)
+  return Object.entries(processors ?? {})
     .filter(([, processor]) => processor?.transactional)
     .map(([name]) =>
       `processors.${name}: expected a storage with transactions, as PostgreSQL's, for what is ` +
