@@ -4,49 +4,94 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sign } from "imggo-webhooks";
+import pg from "pg";
+import { startPostgres } from "./support/postgres-server.ts";
 import { listeningUrl, root, runtimes, startProcess } from "./support/process.ts";
 
 const run = promisify(execFile);
 const secret = "the secret that ImgGo showed once";
-const body = '{"event":"job.completed","job_id":"j-1","result":{"total":12.5}}';
+const event = '{"event":"job.completed","job_id":"j-1","result":{"total":12.5}}';
 
 // In the checkout, so that the code finds the packages that it imports.
 let folder: string;
-let snippets: string[];
 beforeAll(async () => {
   folder = await mkdtemp(join(root, "test", ".readme-"));
-  const text = await readFile(join(root, "README.md"), "utf8");
-  snippets = [...text.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code = ""]) => code);
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const snippet = (part: string) => {
-  const found = snippets.filter((code) => code.includes(part));
+/** The documents that have code in them. */
+const documents = ["README.md", "src/storage/README.md"] as const;
+
+/** The code of a language in a document, a piece each. */
+async function codeIn(document: typeof documents[number], language: string): Promise<string[]> {
+  const text = await readFile(join(root, document), "utf8");
+  const pieces = text.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, "gm"));
+  return [...pieces].map(([, code = ""]) => code);
+}
+
+/** The one piece that has such a part. */
+async function snippet(
+  part: string,
+  document: typeof documents[number] = "README.md",
+  language = "ts",
+): Promise<string> {
+  const found = (await codeIn(document, language)).filter((code) => code.includes(part));
   expect(found).toHaveLength(1);
   return String(found[0]);
-};
+}
 
-async function post(url: string): Promise<number> {
+async function post(url: string, body = event): Promise<number> {
   const headers = { "X-ImgGo-Signature": await sign(body, secret) };
   const response = await fetch(url, { method: "POST", headers, body });
   await response.body?.cancel();
   return response.status;
 }
 
-describe("the README", () => {
-  test("has code that type-checks", async () => {
-    expect(snippets.length).toBeGreaterThanOrEqual(3);
-    await Promise.all(
-      snippets.map((code, index) => writeFile(join(folder, `snippet-${index}.ts`), code)),
-    );
-    const tsconfig = { extends: "../../tsconfig.json", include: ["*.ts"] };
-    await writeFile(join(folder, "tsconfig.json"), JSON.stringify(tsconfig));
-    await run(process.execPath, [join(root, "node_modules/.bin/tsc"), "--project", folder]);
-  });
+test("the code in the documents type-checks", async () => {
+  const ofEach = await Promise.all(documents.map((document) => codeIn(document, "ts")));
+  for (const pieces of ofEach) expect(pieces).not.toEqual([]);
+  const snippets = ofEach.flat();
+  await Promise.all(
+    snippets.map((code, index) => writeFile(join(folder, `snippet-${index}.ts`), code)),
+  );
+  const tsconfig = { extends: "../../tsconfig.json", include: ["*.ts"] };
+  await writeFile(join(folder, "tsconfig.json"), JSON.stringify(tsconfig));
+  await run(process.execPath, [join(root, "node_modules/.bin/tsc"), "--project", folder]);
+});
 
+test("the README of the storages has a processor that keeps invoices, each once", async () => {
+  const postgres = await startPostgres();
+  try {
+    const sql = new pg.Client({ connectionString: postgres.url });
+    await sql.connect();
+    await sql.query(await snippet("CREATE TABLE", "src/storage/README.md", "sql"));
+    const config = join(folder, "imggo.config.ts");
+    await writeFile(config, await snippet("transactional", "src/storage/README.md"));
+    const server = startProcess(
+      [...runtimes.node, `${root}src/cli/main.ts`, "serve", "--config", config],
+      {
+        cwd: root,
+        env: { WEBHOOK_SECRET: secret, HOST: "127.0.0.1", PORT: "0", DATABASE_URL: postgres.url },
+      },
+    );
+    const url = await listeningUrl(server);
+    const result = { number: "2026-17", total: 12.5 };
+    const wire = JSON.stringify({ event: "job.completed", job_id: "j-1", result });
+    for (let count = 0; count < 3; count++) expect(await post(url, wire)).toBe(200);
+    await server.prints(/"message":"delivery succeeded"/);
+    const { rows } = await sql.query("SELECT * FROM invoices");
+    expect(rows).toEqual([{ job_id: "j-1", number: "2026-17", total: "12.5" }]);
+    await sql.end();
+    expect(await server.end("SIGTERM")).toBe(0);
+  } finally {
+    await postgres.dispose();
+  }
+});
+
+describe("the README", () => {
   test("has a configuration that serves", async () => {
     const config = join(folder, "imggo.config.ts");
-    await writeFile(config, snippet("defineConfig("));
+    await writeFile(config, await snippet("defineConfig("));
     const server = startProcess(
       [...runtimes.node, `${root}src/cli/main.ts`, "serve", "--config", config],
       {
@@ -61,7 +106,7 @@ describe("the README", () => {
 
   test("has a receiver to embed that Bun serves, and that calls the handler", async () => {
     const file = join(folder, "embedded.ts");
-    const code = snippet("basePath:")
+    const code = (await snippet("basePath:"))
       .replace("./imggo-webhooks.db", join(folder, "embedded.db"))
       .replace("{ fetch: receiver.fetch }", "{ fetch: receiver.fetch, port: 0 }");
     await writeFile(file, code);
@@ -74,7 +119,7 @@ describe("the README", () => {
 
   test("has a receiver that Node.js serves", async () => {
     const file = join(folder, "node.ts");
-    const code = snippet("@hono/node-server").replace(
+    const code = (await snippet("@hono/node-server")).replace(
       "port: 5000 });",
       "port: 0 }, ({ port }) => console.log(`port ${port}`));",
     );

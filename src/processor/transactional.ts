@@ -23,10 +23,11 @@ export interface TransactionContext<Sql> extends ProcessorContext {
  * ```ts
  * const invoices = transactional<TransactionSql>(async (event, { sql }) => {
  *   if (event.event !== "job.succeeded") return;
- *   const { job_id, result } = event.data;
+ *   const { number, total } = event.data.result as Invoice;
  *   await sql`
- *     INSERT INTO invoices (job_id, result) VALUES (${job_id}, ${JSON.stringify(result)}::jsonb)
- *     ON CONFLICT (job_id) DO UPDATE SET result = excluded.result`;
+ *     INSERT INTO invoices (job_id, number, total)
+ *     VALUES (${event.data.job_id}, ${number}, ${total})
+ *     ON CONFLICT (job_id) DO UPDATE SET number = excluded.number, total = excluded.total`;
  * });
  * ```
  */

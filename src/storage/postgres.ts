@@ -47,7 +47,7 @@ export interface PostgresStorageOptions {
 const retryWithinMs = 4_000;
 
 /**
- * Keeps events in PostgreSQL (13 or newer), for any number of receivers and workers at once. As
+ * Keeps events in PostgreSQL (14 or newer), for any number of receivers and workers at once. As
  * durable as the server's `synchronous_commit`, which is on by default: an event is on the server's
  * disk before its promise resolves.
  *
