@@ -13,6 +13,7 @@ const config: ViteUserConfig = defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
+    exclude: "Deno" in globalThis ? [] : ["test/**/*.deno.test.ts"],
     testTimeout: 20_000,
     hookTimeout: 30_000,
   },

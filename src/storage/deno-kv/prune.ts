@@ -1,0 +1,121 @@
+import { keyRetentionMs } from "../storage.ts";
+import { deleteContent, readTexts, removeUpload } from "./content.ts";
+import { keyPart, keys } from "./keys.ts";
+import type { DenoKv, DenoKvEntry, DenoKvSelector } from "./kv.ts";
+import { type EventSnapshot, readEvent, standing } from "./read-event.ts";
+import type { EventTexts, JobRecord, KeyRecord, OrderRecord, UploadRecord } from "./records.ts";
+import { untilCommitted } from "./until-committed.ts";
+
+// No upload takes as long: what is older belongs to a process that is gone.
+const uploadsLastMs = 24 * 3_600_000;
+const atOnce = 20;
+
+/** Deletes what is done: {@linkcode Storage.prune}. Each event is a commit of its own. */
+export async function prune(
+  kv: DenoKv,
+  { receivedBefore, limit }: { readonly receivedBefore: number; readonly limit: number },
+  now: () => number,
+): Promise<number> {
+  await forgetKeys(kv, now());
+  await removeOldUploads(kv, now());
+  let pruned = 0;
+  let batch: string[] = [];
+  const pruneBatch = async () => {
+    const done = await Promise.all(batch.map((id) => pruneEvent(kv, id, now())));
+    pruned += done.filter(Boolean).length;
+    batch = [];
+  };
+  for await (const { value } of kv.list({ prefix: keys.orders }, { batchSize: 100 })) {
+    const { id, receivedAt } = value as OrderRecord;
+    if (receivedAt < receivedBefore) batch.push(id);
+    if (batch.length === Math.min(atOnce, limit - pruned)) await pruneBatch();
+    if (pruned === limit) break;
+  }
+  await pruneBatch();
+  return pruned;
+}
+
+/** Deletes an event if there is nothing left to do for it. */
+function pruneEvent(kv: DenoKv, id: string, time: number): Promise<boolean> {
+  return untilCommitted(async () => {
+    const event = await readEvent(kv, id);
+    if (event === undefined || !isDone(event)) return false;
+    const texts = await readTexts(kv, event.record);
+    if (texts === undefined) return false;
+    const key = await keyPart(texts.key);
+    const expiresAt = time + keyRetentionMs;
+    const atomic = kv.atomic()
+      .check(event.entry)
+      .delete(keys.order(event.entry.versionstamp))
+      .set(keys.dedupe(key), { eventId: id } satisfies KeyRecord)
+      .set(keys.expiry(expiresAt, key), true);
+    for (const each of event.keys) atomic.delete(each);
+    for (const { processor, dueAt } of event.deliveries) {
+      atomic.delete(keys.due(processor, dueAt, event.entry.versionstamp));
+    }
+    deleteContent(atomic, event.record, time);
+    const [job] = texts.jobId === null || event.record.state !== "accepted"
+      ? []
+      : await kv.getMany([keys.job(await keyPart(texts.jobId))]);
+    if (job?.value) {
+      const left = without(job.value as JobRecord, id, texts);
+      atomic.check(job);
+      if (left.succeeded > 0 || left.failed.length > 0) atomic.set(job.key, left);
+      else atomic.delete(job.key);
+    }
+    if (!(await atomic.commit()).ok) return undefined;
+    await removeRest(kv, event);
+    return true;
+  });
+}
+
+function isDone(event: EventSnapshot): boolean {
+  return event.state !== "quarantined" &&
+    standing(event).every(({ state }) => state === "succeeded");
+}
+
+function without({ succeeded, failed }: JobRecord, id: string, { event }: EventTexts): JobRecord {
+  return {
+    succeeded: event === "job.succeeded" ? succeeded - 1 : succeeded,
+    failed: failed.filter((each) => each !== id),
+  };
+}
+
+async function removeRest(kv: DenoKv, { record }: EventSnapshot): Promise<void> {
+  const [rest] = await kv.getMany([keys.upload(record.content)]);
+  if (rest?.value) await removeUpload(kv, rest);
+}
+
+async function forgetKeys(kv: DenoKv, time: number): Promise<void> {
+  const selector = { prefix: keys.expiries, end: keys.expiredUntil(time) };
+  await inBatches(kv, selector, async (expiry) => {
+    const key = keys.dedupe(expiry.key.at(-1) as string | Uint8Array<ArrayBuffer>);
+    // The check: another prune may have been here, and the key be that of a new event by now.
+    await kv.atomic().check(expiry).delete(expiry.key).delete(key).commit();
+  });
+}
+
+async function removeOldUploads(kv: DenoKv, time: number): Promise<void> {
+  await inBatches(kv, { prefix: keys.uploads }, async (upload) => {
+    const { startedAt } = upload.value as UploadRecord;
+    if (startedAt <= time - uploadsLastMs) await removeUpload(kv, upload);
+  });
+}
+
+async function inBatches(
+  kv: DenoKv,
+  selector: DenoKvSelector,
+  work: (entry: DenoKvEntry) => Promise<void>,
+): Promise<void> {
+  let batch: Promise<unknown>[] = [];
+  for await (const entry of kv.list(selector)) {
+    batch.push(untilCommitted(async () => {
+      await work(entry);
+      return true;
+    }));
+    if (batch.length < atOnce) continue;
+    await Promise.all(batch);
+    batch = [];
+  }
+  await Promise.all(batch);
+}

@@ -1,0 +1,58 @@
+import type { DeliveryState, NewEvent } from "../storage.ts";
+
+/** The texts of an event, which may be of any length. */
+export type EventTexts = Pick<NewEvent, "key" | "event" | "jobId" | "patternId">;
+
+/** An event as it was stored. */
+export interface EventRecord {
+  readonly id: string;
+  readonly state: NewEvent["state"];
+  readonly receivedAt: number;
+  /** Null where they are too long for a value: then they stand before the body, as JSON. */
+  readonly texts: EventTexts | null;
+  /** How many bytes stand before the body. */
+  readonly textsSize: number;
+  /** The body's size. */
+  readonly size: number;
+  /** The body's SHA-256. */
+  readonly digest: Uint8Array;
+  /** Under which the parts of the bytes are stored. */
+  readonly content: string;
+}
+
+/** A delivery. `dueAt` is the time in its entry among those that are due, if it has one. */
+export interface DeliveryRecord {
+  readonly state: DeliveryState;
+  readonly attempts: number;
+  readonly fence: number;
+  readonly dueAt: number;
+  readonly lastError: string | null;
+}
+
+/** What is known of a dedupe key. */
+export interface KeyRecord {
+  readonly eventId: string;
+}
+
+/** The accepted events of a job that are stored. Every change of them changes it. */
+export interface JobRecord {
+  /** How many successes there are. */
+  readonly succeeded: number;
+  /** The ids of failures that a success would supersede, the last {@linkcode maxFailures}. */
+  readonly failed: readonly string[];
+}
+
+/** A success supersedes them in the commit that stores it, and a commit has its limits. */
+export const maxFailures = 100;
+
+/** An event in the order in which they were stored. */
+export interface OrderRecord {
+  readonly id: string;
+  readonly receivedAt: number;
+}
+
+/** Parts that are being written, or deleted. */
+export interface UploadRecord {
+  readonly startedAt: number;
+  readonly parts: number;
+}
