@@ -201,6 +201,8 @@ function gather(env: Environment, config: Config): Gathered {
     values.STORAGE_URL = env["DATABASE_URL"];
     labels.STORAGE_URL = "DATABASE_URL";
   }
+  // Deno Deploy has no disk; what it brings without a database is this.
+  if (env["DENO_DEPLOY"]) values.STORAGE_URL ??= "kv:";
   return { values, labels };
 }
 

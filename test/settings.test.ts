@@ -163,6 +163,17 @@ test("readSettings() blames DATABASE_URL for a storage that it names, without re
   expect(found[0]).not.toMatch(/canary|db\.example/);
 });
 
+test("readSettings() stores in Deno KV on Deno Deploy, where nothing else is named", () => {
+  const deploy = { ...valid, DENO_DEPLOY: "true" };
+  expect(readSettings(deploy).storage).toBe("kv:");
+  expect(readSettings({ ...deploy, STORAGE_URL: "", DATABASE_URL: "" }).storage).toBe("kv:");
+  expect(readSettings({ ...deploy, STORAGE_URL: "memory:" }).storage).toBe("memory:");
+  expect(readSettings(deploy, { storage: "memory:" }).storage).toBe("memory:");
+  const DATABASE_URL = "postgres://user:password@db.example/app";
+  expect(readSettings({ ...deploy, DATABASE_URL }).storage).toBe(DATABASE_URL);
+  expect(readSettings({ ...valid, DENO_DEPLOY: "" }).storage).toBe("sqlite:./imggo-webhooks.db");
+});
+
 const badSettings: Record<string, readonly string[]> = {
   WEBHOOK_SECRET: ["canary-15-chars", " canary-canary-canary", "canary-canary-canary\n", "    "],
   WEBHOOK_SECRET_PREVIOUS: ["canary-15-chars", "canary-canary-canary "],

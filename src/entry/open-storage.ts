@@ -13,6 +13,7 @@ export interface OpenStorageOptions {
  * The storage that a URL names. Only its own driver is loaded.
  *
  * @throws {TypeError} when the URL names none.
+ * @throws {Error} when this runtime has none of its kind, or it cannot be opened.
  */
 export async function openStorage(
   url: string,
@@ -25,6 +26,8 @@ export async function openStorage(
     case "postgres":
       // Some more, for what is accepted and settled meanwhile.
       return (await import("./open-postgres.ts")).openPostgres(location.url, concurrency + 10);
+    case "kv":
+      return await (await import("./open-deno-kv.ts")).openDenoKv(location.path);
     case "memory":
       return (await import("../storage/memory.ts")).memoryStorage();
     default:

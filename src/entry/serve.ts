@@ -6,7 +6,7 @@ import { createLogger, guarded, type Logger } from "../logger.ts";
 import { forward } from "../processor/forward.ts";
 import { log } from "../processor/log.ts";
 import type { Processor } from "../processor/processor.ts";
-import { createReceiver } from "../receiver.ts";
+import { createReceiver, type Receiver } from "../receiver.ts";
 import { type Environment, readSettings, type Settings, SettingsError } from "../settings.ts";
 import { defaultConcurrency } from "../worker-options.ts";
 import { openStorage } from "./open-storage.ts";
@@ -20,6 +20,8 @@ export interface Listening {
   readonly settings: Settings;
   /** The names of the processors. */
   readonly processors: readonly string[];
+  /** Works through what is due: for a cron job. Not where the role is `receiver`. */
+  readonly drain: Receiver["drain"];
 }
 
 /** What {@linkcode serve} takes beside a runtime's server. */
@@ -124,7 +126,7 @@ async function run(
     processors: names.join(", "),
     pid: process.pid,
   });
-  onListening?.({ url, settings, processors: names });
+  onListening?.({ url, settings, processors: names, drain: receiver.drain });
 
   logger.info("stopping", { signal: await stopSignal });
   stopping = true;

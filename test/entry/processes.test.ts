@@ -47,23 +47,27 @@ for (const [name, command] of Object.entries(runtimes)) {
     return { child, remove };
   };
 
-  describeEntry(`the ${name} entry`, async (forwardUrl) => {
-    const { child, remove } = await start({
-      WEBHOOK_SECRET: secret,
-      FORWARD_URL: forwardUrl,
-      FORWARD_SECRET: secret,
-      FORWARD_ALLOW_PRIVATE: "true",
-      LOG_LEVEL: "debug",
+  const storages = ["sqlite:./events.db", ...(name === "deno" ? ["kv:./events.kv"] : [])];
+  for (const STORAGE_URL of storages) {
+    describeEntry(`the ${name} entry with ${STORAGE_URL}`, async (forwardUrl) => {
+      const { child, remove } = await start({
+        WEBHOOK_SECRET: secret,
+        STORAGE_URL,
+        FORWARD_URL: forwardUrl,
+        FORWARD_SECRET: secret,
+        FORWARD_ALLOW_PRIVATE: "true",
+        LOG_LEVEL: "debug",
+      });
+      return {
+        url: await listeningUrl(child),
+        output: child.output,
+        async stop() {
+          expect(await child.end("SIGTERM")).toBe(0);
+          await remove();
+        },
+      };
     });
-    return {
-      url: await listeningUrl(child),
-      output: child.output,
-      async stop() {
-        expect(await child.end("SIGTERM")).toBe(0);
-        await remove();
-      },
-    };
-  });
+  }
 
   describe(`the ${name} entry as a process`, () => {
     test.each(["SIGTERM", "SIGINT"] as const)("%s ends it cleanly, within 5 s", async (signal) => {
@@ -172,16 +176,22 @@ for (const [name, command] of Object.entries(runtimes)) {
       await remove();
     });
 
-    test("ends with 1 and one sentence where its storage cannot be opened", async () => {
-      const { child, remove } = await start({
-        WEBHOOK_SECRET: secret,
-        STORAGE_URL: "sqlite:./no-such-folder/x.db",
-      });
-      expect(await child.ended).toBe(1);
-      expect(child.output().trim().split("\n")).toHaveLength(1);
-      expect(child.output()).toMatch(/no-such-folder.*folder that is there/);
-      await remove();
-    });
+    const unusable: readonly (readonly [STORAGE_URL: string, expected: RegExp])[] = [
+      ["sqlite:./no-such-folder/x.db", /no-such-folder.*folder that is there/],
+      name === "deno"
+        ? ["kv:./no-such-folder/x.kv", /no-such-folder.*folder that is there/]
+        : ["kv:", /Deno KV needs Deno: run src\/entry\/deno\.ts/],
+    ];
+    test.each(unusable)(
+      "ends with 1 and one sentence where %s cannot be opened",
+      async (url, text) => {
+        const { child, remove } = await start({ WEBHOOK_SECRET: secret, STORAGE_URL: url });
+        expect(await child.ended).toBe(1);
+        expect(child.output().trim().split("\n")).toHaveLength(1);
+        expect(child.output()).toMatch(text);
+        await remove();
+      },
+    );
 
     // Bun and Deno answer what is no host by themselves.
     if (name !== "node") return;
