@@ -33,7 +33,11 @@ const runtimes: Readonly<Record<string, Runtime>> = {
   },
   deno: {
     command: ["node_modules/.bin/deno", "run", "-A", "--node-modules-dir=manual", vitest, "run"],
-    own: ["test/storage/deno-kv.deno.test.ts"],
+    own: [
+      "test/storage/deno-kv.deno.test.ts",
+      "test/storage/deno-kv-faults.deno.test.ts",
+      "test/storage/deno-kv-storm.deno.test.ts",
+    ],
   },
 };
 

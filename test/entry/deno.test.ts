@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -69,4 +69,16 @@ test("the deno entry says how Deno KV is switched on", async () => {
   const child = startProcess(command, { cwd, env: { ...env, STORAGE_URL: "kv:" } });
   expect(await child.ended).toBe(1);
   expect(child.output()).toMatch(/^Deno KV is not switched on: .*--unstable-kv\.\n$/);
+});
+
+test("the deno entry ends where the file of its Deno KV is damaged, and leaves it as it is", async () => {
+  const cwd = await makeFolder();
+  const path = join(cwd, "events.kv");
+  const damaged = "no file of Deno KV".repeat(1_000);
+  await writeFile(path, damaged);
+  const command = [...runtimes.deno, entry];
+  const child = startProcess(command, { cwd, env: { ...env, STORAGE_URL: `kv:${path}` } });
+  expect(await child.ended).toBe(1);
+  expect(child.output()).toMatch(/^Deno KV: file is not a database\. .*restore it\.\n$/);
+  expect(await readFile(path, "utf8")).toBe(damaged);
 });

@@ -59,6 +59,7 @@ export async function accept(
         await enterJob(atomic, event, of, job);
       if (!late) addDeliveries(kv, atomic, event, of, Math.floor(now()));
       if (!(await atomic.commit()).ok) return undefined;
+      upload = undefined;
       const state = late ? "superseded" : event.state;
       return { id: event.id, duplicate: false, state, identical: true };
     }, signal);

@@ -1,6 +1,6 @@
 import { keyRetentionMs } from "../storage.ts";
 import { deleteContent, readTexts, removeUpload } from "./content.ts";
-import { keyPart, keys } from "./keys.ts";
+import { keyPart, keys, keysOfEvent } from "./keys.ts";
 import type { DenoKv, DenoKvEntry, DenoKvSelector } from "./kv.ts";
 import { type EventSnapshot, readEvent, standing } from "./read-event.ts";
 import type { EventTexts, JobRecord, KeyRecord, OrderRecord, UploadRecord } from "./records.ts";
@@ -38,6 +38,7 @@ export async function prune(
 /** Deletes an event if there is nothing left to do for it. */
 function pruneEvent(kv: DenoKv, id: string, time: number): Promise<boolean> {
   return untilCommitted(async () => {
+    const of = await keysOfEvent(id);
     const event = await readEvent(kv, id);
     if (event === undefined || !isDone(event)) return false;
     const texts = await readTexts(kv, event.record);
@@ -49,8 +50,10 @@ function pruneEvent(kv: DenoKv, id: string, time: number): Promise<boolean> {
       .delete(keys.order(event.entry.versionstamp))
       .set(keys.dedupe(key), { eventId: id } satisfies KeyRecord)
       .set(keys.expiry(expiresAt, key), true);
-    for (const each of event.keys) atomic.delete(each);
+    // Also those that were not there: a duplicate may be counted meanwhile.
+    for (const each of [of.record, of.superseded, of.duplicates]) atomic.delete(each);
     for (const { processor, dueAt } of event.deliveries) {
+      atomic.delete(of.delivery(processor));
       atomic.delete(keys.due(processor, dueAt, event.entry.versionstamp));
     }
     deleteContent(atomic, event.record, time);

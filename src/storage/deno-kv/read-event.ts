@@ -13,8 +13,6 @@ export interface EventSnapshot {
   readonly duplicates: number;
   /** By the names of their processors, those included that were withdrawn. */
   readonly deliveries: readonly (DeliveryRecord & { readonly processor: string })[];
-  /** Every key below the event. */
-  readonly keys: readonly DenoKvKey[];
 }
 
 /** Reads all of an event but its bytes. */
@@ -37,7 +35,6 @@ export async function readEvent(kv: DenoKv, id: string): Promise<EventSnapshot |
       const processor = processorOf(key);
       return processor === undefined ? [] : [{ ...value as DeliveryRecord, processor }];
     }),
-    keys: entries.map(({ key }) => key),
   };
 }
 
