@@ -16,7 +16,8 @@ import {
   request,
 } from "./contract/calls.ts";
 
-type Fault = "throws before" | "throws after" | "conflicts";
+/** What goes wrong with a commit; of a function, what another process does just before it. */
+type Fault = "throws before" | "throws after" | "conflicts" | (() => Promise<unknown>);
 
 /** A storage whose next commits go wrong as `faults` says: those without a fault there do not. */
 async function open() {
@@ -27,8 +28,9 @@ async function open() {
   const faulty = faultyKv(kv, async (commit) => {
     const fault = faults.shift();
     if (fault === "conflicts") return { ok: false };
+    if (typeof fault === "function") await fault();
     const result = fault === "throws before" ? undefined : await commit();
-    if (fault === undefined && result) return result;
+    if (result && fault !== "throws after") return result;
     throw new TypeError("the connection was lost");
   });
   const keys = async (prefix: Deno.KvKey = []) =>
@@ -199,5 +201,97 @@ describe("denoKvStorage() where commits fail", () => {
     expect(await twice(() => storage.settle(claim, { kind: "succeeded" }))).toBe(true);
     expect(await twice(() => storage.prune({ receivedBefore: receivedAt + 1, limit: 1 }))).toBe(1);
     expect(faults).toEqual([]);
+  });
+});
+
+describe("denoKvStorage() where another process comes between a read and its commit", () => {
+  const prunable = { receivedBefore: receivedAt + 1, limit: 10 };
+
+  test("claim() leaves what was superseded meanwhile", async () => {
+    const { storage, sound, faults } = await open();
+    await storage.accept(await newEvent({ event: "job.failed", jobId: "job_1" }));
+    const succeeded = await newEvent({ jobId: "job_1" });
+    faults.push(() => sound.accept(succeeded));
+    expect(await claimedIds(storage)).toEqual([succeeded.id]);
+  });
+
+  test("claim() goes on with what another one left, up to its limit", async () => {
+    const { storage, sound, faults } = await open();
+    for (let count = 0; count < 4; count++) await storage.accept(await newEvent());
+    faults.push(() => sound.claim(request({ limit: 2 })));
+    expect(await claimedIds(storage, { limit: 2 })).toHaveLength(2);
+  });
+
+  test("accept() stores one of two events of one key and of no job", async () => {
+    const { storage, sound, faults } = await open();
+    const ignored = await newEvent({ state: "ignored", event: "job.started", key: "a digest" });
+    faults.push(() => sound.accept(ignored));
+    expect(await storage.accept(repeatOf(ignored))).toMatchObject({
+      id: ignored.id,
+      duplicate: true,
+    });
+    expect((await storage.list({ limit: 10 })).events).toMatchObject([{ duplicates: 1 }]);
+  });
+
+  test("accept() supersedes a failure that came meanwhile, or is superseded", async () => {
+    const { storage, sound, faults } = await open();
+    for (const order of [["job.failed", "job.succeeded"], ["job.succeeded", "job.failed"]]) {
+      const jobId = order.join();
+      const [first, second] = await Promise.all(
+        order.map((event) => newEvent({ event, jobId })),
+      ) as [NewEvent, NewEvent];
+      faults.push(() => sound.accept(second));
+      await storage.accept(first);
+      for (const { id, event } of [first, second]) {
+        const state = event === "job.failed" ? "superseded" : "accepted";
+        expect(await storage.get(id)).toMatchObject({ state });
+      }
+    }
+  });
+
+  test("accept() counts no duplicate of an event that was pruned meanwhile", async () => {
+    const { storage, sound, faults, keys, advance } = await open();
+    const ignored = await newEvent({ state: "ignored", event: "job.started" });
+    await storage.accept(ignored);
+    faults.push(() => sound.prune(prunable));
+    expect(await storage.accept(repeatOf(ignored))).toMatchObject({
+      id: ignored.id,
+      duplicate: true,
+    });
+    advance(31 * day);
+    await storage.prune(prunable);
+    expect(await keys()).toEqual([]);
+  });
+
+  test("accept() writes no more parts once they were taken for abandoned", async () => {
+    const { storage, sound, faults, keys, advance } = await open();
+    faults.push(undefined, undefined, async () => {
+      advance(day);
+      await sound.prune(oldest);
+    });
+    await expectUnavailable(storage.accept(await largeEvent()));
+    expect(await keys()).toEqual([]);
+  });
+
+  test("prune() counts an event that two delete at once as one", async () => {
+    const { storage, sound, faults } = await open();
+    await storage.accept(await newEvent({ processors: [] }));
+    faults.push(async () => expect(await sound.prune(prunable)).toBe(1));
+    expect(await storage.prune(prunable)).toBe(0);
+  });
+
+  test("prune() forgets no key that is that of a new event by now", async () => {
+    const { storage, sound, faults, advance } = await open();
+    const event = await newEvent({ state: "ignored", event: "job.started" });
+    await storage.accept(event);
+    await storage.prune(prunable);
+    advance(31 * day);
+    const again = repeatOf(event);
+    faults.push(async () => {
+      await sound.prune(oldest);
+      expect(await sound.accept(again)).toMatchObject({ id: again.id, duplicate: false });
+    });
+    await storage.prune(oldest);
+    expect(await storage.accept(repeatOf(event))).toMatchObject({ id: again.id, duplicate: true });
   });
 });

@@ -55,7 +55,7 @@ describe("denoKvStorage()", () => {
       [8 * 65_536, 8],
       [8 * 65_536 + 1, 9],
       [16 * 65_536, 16],
-      [5_000_000, 77],
+      [7_000_000, 107],
     ] as const
   ) {
     test(`accept() keeps a body of ${size} bytes, and prune() all of its ${count} parts`, async () => {

@@ -53,23 +53,21 @@ async function change(
 ): Promise<boolean> {
   const of = await keysOfEvent(eventId);
   return await untilCommitted(async () => {
-    const [delivery, event, superseded] = await kv.getMany(
-      [of.delivery(processor), of.record, of.superseded],
-    ) as [DenoKvEntry, DenoKvEntry, DenoKvEntry];
+    const [delivery, event] = await kv.getMany(
+      [of.delivery(processor), of.record],
+    ) as [DenoKvEntry, DenoKvEntry];
     const known = delivery.value as DeliveryRecord | null;
     const place = event.versionstamp;
     if (known?.state !== "running" || known.fence !== fence || place === null) return false;
     const changed = next(known);
+    // Where the event was superseded, what is pending or dead does not stand any more: nobody sees
+    // it, and a claim that comes upon it removes it.
     const atomic = kv.atomic()
-      .check(delivery, superseded)
-      .delete(keys.due(processor, known.dueAt, place));
-    const open = changed.state === "running" || changed.state === "pending";
-    const stays = changed.state === "running" || changed.state === "succeeded";
-    if (superseded.versionstamp !== null && !stays) {
-      atomic.delete(delivery.key);
-    } else {
-      atomic.set(delivery.key, changed);
-      if (open) atomic.set(keys.due(processor, changed.dueAt, place), eventId);
+      .check(delivery)
+      .delete(keys.due(processor, known.dueAt, place))
+      .set(delivery.key, changed);
+    if (changed.state === "running" || changed.state === "pending") {
+      atomic.set(keys.due(processor, changed.dueAt, place), eventId);
     }
     return (await atomic.commit()).ok ? true : undefined;
   });
