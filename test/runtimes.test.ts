@@ -36,6 +36,7 @@ const runtimes: Readonly<Record<string, Runtime>> = {
     own: [
       "test/storage/deno-kv.deno.test.ts",
       "test/storage/deno-kv-faults.deno.test.ts",
+      "test/storage/deno-kv-processes.deno.test.ts",
       "test/storage/deno-kv-storm.deno.test.ts",
     ],
   },
