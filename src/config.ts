@@ -17,7 +17,7 @@ export interface Config {
   readonly host?: string;
   /** `WEBHOOK_PATH`. Default `/webhook`. */
   readonly path?: string;
-  /** `STORAGE_URL`, or a storage of your own. Default `sqlite:./imggo-webhooks.db`. */
+  /** `STORAGE_URL`, or a storage of your own. Default `sqlite:./imggo-webhooks.db`; on Deno Deploy `kv:`. */
   readonly storage?: string | Storage;
   /** `FORWARD_URL` */
   readonly forwardUrl?: string;

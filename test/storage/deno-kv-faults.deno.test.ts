@@ -176,6 +176,35 @@ describe("denoKvStorage() where commits fail", () => {
     expect(await claimOne(storage)).toMatchObject({ eventId: event.id, attempt: 2, fence: 2 });
   });
 
+  test("claim() gives up an event with a part missing, and goes on behind it", async () => {
+    const { storage, kv, keys } = await open();
+    const broken = await largeEvent();
+    await storage.accept(broken);
+    await kv.delete((await keys(parts))[3] ?? []);
+    const whole = await newEvent();
+    await storage.accept(whole);
+    const { claims, exhausted } = await storage.claim(request({ limit: 1 }));
+    expect(claims.map(({ eventId }) => eventId)).toEqual([whole.id]);
+    expect(exhausted.map(({ eventId }) => eventId)).toEqual([broken.id]);
+    expect((await storage.get(broken.id))?.deliveries).toMatchObject([
+      { state: "dead", attempts: 0, lastError: "The storage lost a part of the event." },
+    ]);
+  });
+
+  test("prune() counts a large event whose last parts it could not delete, and does so later", async () => {
+    const { storage, faults, keys, advance } = await open();
+    const body = new Uint8Array(101 * 65_536);
+    await storage.accept(await newEvent({ state: "ignored", event: "job.started", body }));
+    const all = { receivedBefore: receivedAt + 1, limit: 10 };
+    faults.push(undefined, undefined, "throws before");
+    expect(await storage.prune(all)).toBe(1);
+    expect((await keys(parts)).length).toBeGreaterThan(0);
+    advance(day);
+    expect(await storage.prune(all)).toBe(0);
+    expect(await keys(parts)).toEqual([]);
+    expect(await keys(uploads)).toEqual([]);
+  });
+
   test("settle() whose answer is lost was made, and says so when it is made again", async () => {
     const { storage, faults } = await open();
     const event = await newEvent();

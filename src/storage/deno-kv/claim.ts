@@ -104,14 +104,16 @@ async function take(
     await atomic.delete(delivery.key).commit();
     return {};
   }
-  if (known.attempts >= maxAttempts) {
-    const dead: DeliveryRecord = { ...known, state: "dead", lastError: lastAttemptLost };
+  const isExhausted = known.attempts >= maxAttempts;
+  // Before the commit: an attempt that cannot be run must not count.
+  const body = isExhausted ? undefined : await readBody(kv, record);
+  if (body === undefined) {
+    // Or it would be claimed again and again, and keep what is due behind it from being so.
+    const lastError = isExhausted ? lastAttemptLost : "The storage lost a part of the event.";
+    const dead: DeliveryRecord = { ...known, state: "dead", lastError };
     const { ok } = await atomic.set(delivery.key, dead).commit();
     return ok ? { exhausted: { eventId, processor, fence: known.fence } } : {};
   }
-  // Before the commit: an attempt that cannot be run must not count.
-  const body = await readBody(kv, record);
-  if (body === undefined) throw new Error(`a part of the event ${eventId} is missing`);
   const running: DeliveryRecord = {
     ...known,
     state: "running",

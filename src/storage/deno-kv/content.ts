@@ -70,13 +70,17 @@ export function createUpload(kv: DenoKv, bytes: Uint8Array, startedAt: number): 
     },
 
     async discard() {
-      try {
-        if (record !== undefined) await removeUpload(kv, record);
-      } catch {
-        // `prune` does it a day later.
-      }
+      if (record !== undefined) await discardUpload(kv, record);
     },
   };
+}
+
+async function discardUpload(kv: DenoKv, upload: DenoKvEntry): Promise<void> {
+  try {
+    await removeUpload(kv, upload);
+  } catch {
+    // `prune` does it a day later.
+  }
 }
 
 /** Removes the parts of an upload, unless its event was stored meanwhile. */
@@ -95,19 +99,24 @@ export async function removeUpload(kv: DenoKv, upload: DenoKvEntry): Promise<voi
 }
 
 /**
- * Adds the deletion of an event's parts to a commit.
+ * Adds the deletion of an event's bytes to a commit.
  *
- * @returns What is left for {@linkcode removeUpload} after the commit, where it has no room for all.
+ * @returns What removes, after it, the parts for which it has no room. Never rejects.
  */
 export function deleteContent(
   atomic: DenoKvAtomic,
   { content, size, textsSize }: EventRecord,
-  time: number,
-): DenoKvAtomic {
+  startedAt: number,
+): (kv: DenoKv, versionstamp: string) => Promise<void> {
   const parts = Math.ceil((textsSize + size) / partSize);
-  if (parts <= deletedPerCommit) return deleteParts(atomic, content, 0, parts);
-  const rest: UploadRecord = { startedAt: time, parts };
-  return atomic.set(keys.upload(content), rest);
+  if (parts <= deletedPerCommit) {
+    deleteParts(atomic, content, 0, parts);
+    return () => Promise.resolve();
+  }
+  const key = keys.upload(content);
+  const value: UploadRecord = { startedAt, parts };
+  atomic.set(key, value);
+  return (kv, versionstamp) => discardUpload(kv, { key, value, versionstamp });
 }
 
 function deleteParts(

@@ -1,7 +1,7 @@
 import { keyRetentionMs } from "../storage.ts";
 import { deleteContent, readTexts, removeUpload } from "./content.ts";
 import { keyPart, keys, keysOfEvent } from "./keys.ts";
-import type { DenoKv, DenoKvEntry, DenoKvSelector } from "./kv.ts";
+import type { DenoKv, DenoKvEntry } from "./kv.ts";
 import { type EventSnapshot, readEvent, standing } from "./read-event.ts";
 import type { EventTexts, JobRecord, KeyRecord, OrderRecord, UploadRecord } from "./records.ts";
 import { untilCommitted } from "./until-committed.ts";
@@ -36,9 +36,9 @@ export async function prune(
 }
 
 /** Deletes an event if there is nothing left to do for it. */
-function pruneEvent(kv: DenoKv, id: string, time: number): Promise<boolean> {
-  return untilCommitted(async () => {
-    const of = await keysOfEvent(id);
+async function pruneEvent(kv: DenoKv, id: string, time: number): Promise<boolean> {
+  const of = await keysOfEvent(id);
+  return await untilCommitted(async () => {
     const event = await readEvent(kv, id);
     if (event === undefined || !isDone(event)) return false;
     const texts = await readTexts(kv, event.record);
@@ -56,7 +56,7 @@ function pruneEvent(kv: DenoKv, id: string, time: number): Promise<boolean> {
       atomic.delete(of.delivery(processor));
       atomic.delete(keys.due(processor, dueAt, event.entry.versionstamp));
     }
-    deleteContent(atomic, event.record, time);
+    const removeRest = deleteContent(atomic, event.record, time);
     const [job] = texts.jobId === null || event.record.state !== "accepted"
       ? []
       : await kv.getMany([keys.job(await keyPart(texts.jobId))]);
@@ -66,8 +66,9 @@ function pruneEvent(kv: DenoKv, id: string, time: number): Promise<boolean> {
       if (left.succeeded > 0 || left.failed.length > 0) atomic.set(job.key, left);
       else atomic.delete(job.key);
     }
-    if (!(await atomic.commit()).ok) return undefined;
-    await removeRest(kv, event);
+    const committed = await atomic.commit();
+    if (!committed.ok) return undefined;
+    await removeRest(kv, committed.versionstamp);
     return true;
   });
 }
@@ -84,14 +85,9 @@ function without({ succeeded, failed }: JobRecord, id: string, { event }: EventT
   };
 }
 
-async function removeRest(kv: DenoKv, { record }: EventSnapshot): Promise<void> {
-  const [rest] = await kv.getMany([keys.upload(record.content)]);
-  if (rest?.value) await removeUpload(kv, rest);
-}
-
 async function forgetKeys(kv: DenoKv, time: number): Promise<void> {
   const selector = { prefix: keys.expiries, end: keys.expiredUntil(time) };
-  await inBatches(kv, selector, async (expiry) => {
+  await forEach(kv.list(selector), async (expiry) => {
     const key = keys.dedupe(expiry.key.at(-1) as string | Uint8Array<ArrayBuffer>);
     // The check: another prune may have been here, and the key be that of a new event by now.
     await kv.atomic().check(expiry).delete(expiry.key).delete(key).commit();
@@ -99,26 +95,30 @@ async function forgetKeys(kv: DenoKv, time: number): Promise<void> {
 }
 
 async function removeOldUploads(kv: DenoKv, time: number): Promise<void> {
-  await inBatches(kv, { prefix: keys.uploads }, async (upload) => {
+  await forEach(kv.list({ prefix: keys.uploads }), async (upload) => {
     const { startedAt } = upload.value as UploadRecord;
     if (startedAt <= time - uploadsLastMs) await removeUpload(kv, upload);
   });
 }
 
-async function inBatches(
-  kv: DenoKv,
-  selector: DenoKvSelector,
+/** Does something with every entry, with some of them at once. */
+async function forEach(
+  entries: AsyncIterable<DenoKvEntry>,
   work: (entry: DenoKvEntry) => Promise<void>,
 ): Promise<void> {
-  let batch: Promise<unknown>[] = [];
-  for await (const entry of kv.list(selector)) {
-    batch.push(untilCommitted(async () => {
-      await work(entry);
-      return true;
-    }));
-    if (batch.length < atOnce) continue;
-    await Promise.all(batch);
+  let batch: DenoKvEntry[] = [];
+  const workOff = async () => {
+    await Promise.all(batch.map((entry) =>
+      untilCommitted(async () => {
+        await work(entry);
+        return true;
+      })
+    ));
     batch = [];
+  };
+  for await (const entry of entries) {
+    batch.push(entry);
+    if (batch.length === atOnce) await workOff();
   }
-  await Promise.all(batch);
+  await workOff();
 }
