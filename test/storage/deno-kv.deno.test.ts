@@ -90,7 +90,7 @@ describe("denoKvStorage()", () => {
 
   const long = "\u{1d541}".repeat(200_000);
   test("accept() keeps texts of any length, and tells them apart by their end", async () => {
-    const { storage, keys } = await open();
+    const { storage, keys, advance } = await open();
     const failures = await Promise.all(["x", "y"].map((end) =>
       newEvent({
         event: "job.failed",
@@ -127,8 +127,12 @@ describe("denoKvStorage()", () => {
     const { claims } = await storage.claim(request());
     for (const claim of claims) await storage.settle(claim, { kind: "succeeded" });
     expect(claims.map(({ eventId }) => eventId)).toEqual([failures[0]?.id, succeeded.id]);
-    expect(await storage.prune({ receivedBefore: receivedAt + 1, limit: 10 })).toBe(4);
+    const all = { receivedBefore: receivedAt + 1, limit: 10 };
+    expect(await storage.prune(all)).toBe(4);
     expect(await keys(parts)).toEqual([]);
+    advance(31 * day);
+    await storage.prune(all);
+    expect(await keys()).toEqual([]);
   });
 
   test("settle() keeps what a value holds of an error, and says how much it leaves out", async () => {
