@@ -4,14 +4,13 @@ import { interleave } from "./interleave.ts";
 import { classify } from "./sqlite/classify.ts";
 import { type Connection, open, transact } from "./sqlite/connection.ts";
 import { createGroupCommit } from "./sqlite/group-commit.ts";
+import { describeEvent, settledValues } from "./sqlite/rows.ts";
 import type { EventRow } from "./sqlite/statements.ts";
 import {
   type Acceptance,
   type Claim,
   type ClaimRequest,
   type ClaimResult,
-  type Delivery,
-  type DeliveryState,
   type EventPage,
   keyRetentionMs,
   lastAttemptLost,
@@ -35,8 +34,6 @@ export interface SqliteStorageOptions {
   /** Receives the warning when SQLite has a known bug. Default: not logged. */
   readonly logger?: Logger;
 }
-
-const deliveryStates: readonly DeliveryState[] = ["pending", "running", "succeeded", "dead"];
 
 /**
  * Keeps events in a SQLite file, by the `node:sqlite` of Node.js, Deno and Bun alike. Durable: WAL
@@ -250,14 +247,9 @@ function claim(
 function settle(connection: Connection, lease: Lease, outcome: Outcome, time: number): boolean {
   const event = connection.one("eventOfLease", lease.eventId);
   if (event === undefined) return false;
-  const state = { succeeded: 2, dead: 3, retry: 0, released: 0 }[outcome.kind];
-  const delayMs = outcome.kind === "retry" ? outcome.afterMs : 0;
   const changed = connection.run(
     "settle",
-    state,
-    state === 0 ? Math.ceil(time + delayMs) : null,
-    outcome.kind === "released" ? 1 : 0,
-    "error" in outcome ? outcome.error : null,
+    ...settledValues(outcome, time),
     event.seq,
     lease.processor,
     lease.fence,
@@ -267,24 +259,7 @@ function settle(connection: Connection, lease: Lease, outcome: Outcome, time: nu
 }
 
 function describe(connection: Connection, row: EventRow): StoredEvent {
-  return {
-    id: row.id,
-    key: row.key,
-    state: row.state,
-    event: row.event,
-    jobId: row.job_id,
-    patternId: row.pattern_id,
-    receivedAt: row.received_at,
-    size: row.size,
-    duplicates: row.duplicates,
-    deliveries: connection.all("deliveries", row.seq).map((delivery): Delivery => ({
-      processor: delivery.processor,
-      state: deliveryStates[delivery.state] ?? "dead",
-      attempts: delivery.attempts,
-      dueAt: delivery.state < 2 ? delivery.due_at : null,
-      lastError: delivery.last_error,
-    })),
-  };
+  return describeEvent(row, connection.all("deliveries", row.seq));
 }
 
 function list(connection: Connection, limit: number, cursor: string | undefined): EventPage {
