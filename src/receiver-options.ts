@@ -34,6 +34,14 @@ export interface ReceiverOptions {
   readonly dedupeKey?: (event: WebhookEvent) => string;
   /** What this process does. Default `all`. */
   readonly role?: Role;
+  /**
+   * Tells workers elsewhere, by a queue for instance, that something is to be done for the event of
+   * this id. With it this process works nothing off by itself: that is left to those who are told,
+   * and to `drain()`. It is called after the event was stored, for an event that was stored before
+   * too: the first call may have failed. The answer does not wait for it; where it fails that is
+   * logged, and a later drain finds the event all the same.
+   */
+  readonly notify?: (id: string) => Promise<unknown>;
   readonly worker?: WorkerOptions;
   /** Default: nothing is logged. */
   readonly logger?: Logger;
@@ -41,7 +49,7 @@ export interface ReceiverOptions {
 
 /** What is wrong with the options: a sentence each, which begins with the option's name. */
 export function receiverProblems(options: ReceiverOptions): string[] {
-  const { secret, secrets = [], storage, processors = {}, dedupeKey, worker = {} } = options;
+  const { secret, secrets = [], storage, processors = {}, dedupeKey, worker = {}, notify } = options;
   const { path, basePath, maxBodyBytes = 1, role = "all" } = options;
   const given = [secret ?? [], secrets].flat();
   const problems: Record<string, string | undefined> = {
@@ -57,6 +65,9 @@ export function receiverProblems(options: ReceiverOptions): string[] {
       : `expected a whole number of at least 1, got ${maxBodyBytes}`,
     role: roles.includes(role) ? undefined : `expected one of ${roles.join(", ")}, got ${role}`,
     dedupeKey: dedupeKey === undefined || typeof dedupeKey === "function"
+      ? undefined
+      : "expected a function",
+    notify: notify === undefined || typeof notify === "function"
       ? undefined
       : "expected a function",
   };

@@ -81,6 +81,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     maxBodyBytes = 1_048_576,
     dedupeKey = defaultDedupeKey,
     role = "all",
+    notify,
   } = options;
   const secrets = [options.secret ?? [], options.secrets ?? []].flat();
   const [problem] = receiverProblems(options);
@@ -112,18 +113,26 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     });
     const left = answerWithinMs - (performance.now() - startedAt);
     const stored = await accept(event, left, log);
-    work(context);
+    work(event, stored, context);
     logAcceptance(parsed, event, stored, log);
     return answer(parsed, stored);
   };
 
-  const work = (context: HandlerContext | undefined) => {
-    if (!works) return;
-    if (context?.waitUntil) {
-      const failed = (error: unknown) =>
-        logger.error("work after the answer failed", { error: describeError(error) });
-      context.waitUntil(worker.drain().catch(failed));
-    } else {
+  /** Sees to what is now due, without keeping the answer waiting. */
+  const work = (event: NewEvent, { id, state }: Acceptance, context?: HandlerContext) => {
+    const inBackground = (failure: string, task: () => Promise<unknown>) => {
+      // In an async function: it may throw instead of rejecting.
+      const done = (async () => await task())().catch((error) => {
+        logger.error(failure, { id, error: describeError(error) });
+      });
+      context?.waitUntil?.(done);
+    };
+    if (notify !== undefined) {
+      const isDue = state === "accepted" && event.processors.length > 0;
+      if (isDue) inBackground("notify failed, a later drain finds the event", () => notify(id));
+    } else if (works && context?.waitUntil) {
+      inBackground("work after the answer failed", () => worker.drain());
+    } else if (works) {
       worker.start();
       worker.wake();
     }
@@ -159,7 +168,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       log: withFields(logger, { request_id: requestId }),
       context,
     };
-    if (works && !context?.waitUntil) worker.start();
+    if (works && notify === undefined && !context?.waitUntil) worker.start();
     let response: Response;
     try {
       const answered: Response | undefined = await router.fetch(request, exchange);

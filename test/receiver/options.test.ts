@@ -19,6 +19,7 @@ const unfit: readonly [what: string, options: Record<string, unknown>, expected:
   ["a nameless processor", { processors: { "": () => {} } }, 'processors."": expected a name'],
   ["a dedupeKey that is a number", { dedupeKey: 3 }, "dedupeKey: expected a function"],
   ["a dedupeKey that is null", { dedupeKey: null }, "dedupeKey: expected a function"],
+  ["a URL for notify", { notify: "https://queue" }, "notify: expected a function"],
   ["an undefined secret", { secrets: [secret, undefined] }, "secrets: expected "],
   ["a secret that is a number", { secrets: [secret, 3] }, "secrets: expected "],
   ["no bytes of a body", { maxBodyBytes: 0 }, "maxBodyBytes: expected a whole number"],
@@ -37,6 +38,6 @@ for (const [what, options, expected] of unfit) {
 
 test("createReceiver() takes options that are undefined as not given", () => {
   const names = ["secrets", "processors", "path", "basePath", "maxBodyBytes", "dedupeKey"];
-  const given = [...names, "role", "worker", "logger"].map((name) => [name, undefined]);
+  const given = [...names, "role", "worker", "notify", "logger"].map((name) => [name, undefined]);
   expect(() => create(Object.fromEntries(given))).not.toThrow();
 });
