@@ -75,5 +75,5 @@ export {
   type StoredEvent,
 } from "./storage/storage.ts";
 export type { AttemptResult } from "./attempt.ts";
-export type { DrainResult } from "./worker.ts";
+export type { DrainOptions, DrainResult } from "./worker.ts";
 export type { WorkerOptions } from "./worker-options.ts";

@@ -49,7 +49,8 @@ export interface ReceiverOptions {
 
 /** What is wrong with the options: a sentence each, which begins with the option's name. */
 export function receiverProblems(options: ReceiverOptions): string[] {
-  const { secret, secrets = [], storage, processors = {}, dedupeKey, worker = {}, notify } = options;
+  const { secret, secrets = [], storage, processors = {}, dedupeKey, worker = {}, notify } =
+    options;
   const { path, basePath, maxBodyBytes = 1, role = "all" } = options;
   const given = [secret ?? [], secrets].flat();
   const problems: Record<string, string | undefined> = {

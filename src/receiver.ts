@@ -12,7 +12,7 @@ import { healthPath, readyPath } from "./paths.ts";
 import { type ReceiverOptions, receiverProblems } from "./receiver-options.ts";
 import { importSecret, parseSignature, signatureHeader, verifySignature } from "./signature.ts";
 import type { Acceptance, NewEvent } from "./storage/storage.ts";
-import { createWorker, type DrainResult } from "./worker.ts";
+import { createWorker, type DrainOptions, type DrainResult } from "./worker.ts";
 
 /** What some runtimes hand to a handler beside the request. */
 export interface HandlerContext {
@@ -37,7 +37,7 @@ export interface Receiver {
    */
   readonly stop: () => Promise<void>;
   /** Works through what is due within a budget (default 25 s): for cron handlers. */
-  readonly drain: (options?: { readonly budgetMs?: number }) => Promise<DrainResult>;
+  readonly drain: (options?: DrainOptions) => Promise<DrainResult>;
 }
 
 // ImgGo waits 5 s for an answer; the answer needs some of it to get there.

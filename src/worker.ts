@@ -25,6 +25,14 @@ export interface WorkerParts {
   readonly logger?: Logger;
 }
 
+/** What a drain may take. */
+export interface DrainOptions {
+  /** How long, in milliseconds. Default 25,000. */
+  readonly budgetMs?: number;
+  /** The most deliveries it runs. Default all that are due. */
+  readonly limit?: number;
+}
+
 /** How many attempts ended how. */
 export type DrainResult = Readonly<Record<AttemptResult, number>>;
 
@@ -35,10 +43,10 @@ export interface Worker {
   /** Says that something is due now. Only for a worker that was started. */
   wake(): void;
   /**
-   * Works through what is due now and resolves when nothing is left or the time is up; what still
-   * runs then is aborted and given back.
+   * Works through what is due now and resolves when nothing is left, so many deliveries were run or
+   * the time is up; what still runs then is aborted and given back.
    */
-  drain(options?: { readonly budgetMs?: number }): Promise<DrainResult>;
+  drain(options?: DrainOptions): Promise<DrainResult>;
   /**
    * Claims nothing more, lets what runs end for `graceMs` (default 3,000), then aborts it and gives
    * it back: no attempt is burned. Resolves within `graceMs` and a second.
@@ -89,8 +97,12 @@ export function createWorker(
   };
 
   /** Claims and starts as many deliveries as the pool has room for; how many it got. */
-  const fill = async (pool: Pool, onEnd: (result: AttemptResult) => void): Promise<number> => {
-    const limit = concurrency - pool.attempts.size;
+  const fill = async (
+    pool: Pool,
+    onEnd: (result: AttemptResult) => void,
+    most = Infinity,
+  ): Promise<number> => {
+    const limit = Math.min(concurrency - pool.attempts.size, most);
     const request = { processors: names, limit, leaseMs, maxAttempts };
     const claimedAt = performance.now();
     // What is claimed later than this has lost its lease already.
@@ -155,15 +167,17 @@ export function createWorker(
 
     wake: loop.wake,
 
-    async drain({ budgetMs = 25_000 } = {}) {
+    async drain({ budgetMs = 25_000, limit = Infinity } = {}) {
       if (Number.isNaN(budgetMs)) throw new TypeError("drain() expects a number of milliseconds.");
       const counts = { succeeded: 0, retry: 0, dead: 0, released: 0, lost: 0 };
       const pool = openPool();
       const { attempts, interruption } = pool;
       const budget = setTimeout(() => interruption.abort(), Math.min(budgetMs, longestTimer));
+      let left = limit;
       try {
-        while (names.length > 0 && !interruption.signal.aborted && !stopping) {
-          const claimed = await fill(pool, (result) => counts[result]++);
+        while (names.length > 0 && left > 0 && !interruption.signal.aborted && !stopping) {
+          const claimed = await fill(pool, (result) => counts[result]++, left);
+          left -= claimed;
           if (attempts.size === 0) break;
           if (claimed === 0 || attempts.size === concurrency) await Promise.race(attempts);
         }

@@ -8,6 +8,7 @@ const config: ViteUserConfig = defineConfig({
   resolve: {
     alias: [
       { find: /^imggo-webhooks$/, replacement: `${source}/index.ts` },
+      { find: "imggo-webhooks/cloudflare", replacement: `${source}/entry/cloudflare.ts` },
       { find: /^imggo-webhooks\/(.*)$/, replacement: `${source}/$1.ts` },
     ],
   },

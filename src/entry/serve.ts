@@ -2,13 +2,11 @@ import process from "node:process";
 import type { Config } from "../config.ts";
 import { pause, within } from "../deadline.ts";
 import { describeError, originOf } from "../describe-error.ts";
-import { createLogger, guarded, type Logger } from "../logger.ts";
-import { forward } from "../processor/forward.ts";
-import { log } from "../processor/log.ts";
-import type { Processor } from "../processor/processor.ts";
+import type { Logger } from "../logger.ts";
 import { createReceiver, type Receiver } from "../receiver.ts";
 import { type Environment, readSettings, type Settings, SettingsError } from "../settings.ts";
 import { defaultConcurrency } from "../worker-options.ts";
+import { loggerOf, processorsOf, receiverOptionsOf } from "./configured.ts";
 import { openStorage } from "./open-storage.ts";
 import type { Listen, Server } from "./listen/listen.ts";
 import { loadConfig } from "./load-config.ts";
@@ -72,11 +70,10 @@ async function run(
   const { env = process.env, configFile, defaults, onListening } = options;
   const config = { ...defaults, ...defined(await loadConfig(configFile)) };
   const settings = readSettings(env, config);
-  const logger = guarded(createLogger({
-    level: settings.logLevel,
-    format: settings.logFormat ?? (process.stdout.isTTY ? "text" : "json"),
+  const logger = loggerOf(settings, {
+    format: process.stdout.isTTY ? "text" : "json",
     write: (line) => process.stdout.write(`${line}\n`),
-  }));
+  });
 
   const processors = processorsOf(settings, config);
   const storage = typeof settings.storage === "string"
@@ -87,14 +84,9 @@ async function run(
     : settings.storage;
   await storage.ping();
   const receiver = createReceiver({
-    secrets: settings.secrets,
+    ...receiverOptionsOf(settings, config),
     storage,
     processors,
-    path: settings.path,
-    maxBodyBytes: settings.maxBodyBytes,
-    role: settings.role,
-    ...(config.dedupeKey && { dedupeKey: config.dedupeKey }),
-    ...(config.worker && { worker: config.worker }),
     logger,
   });
 
@@ -145,11 +137,6 @@ async function run(
 /** Without what is there and undefined, which would hide a default. */
 function defined(config: Config): Config {
   return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
-}
-
-function processorsOf({ forward: target }: Settings, config: Config): Record<string, Processor> {
-  const named = { ...(target && { forward: forward(target) }), ...config.processors };
-  return Object.keys(named).length > 0 ? named : { log };
 }
 
 async function listenOrExplain(

@@ -13,7 +13,7 @@ test("fetch() notifies of what it stored and processes nothing, until drain() is
   const claim = vi.fn();
   const { send, receiver, storage } = setUp({
     processors,
-    notify: async (id) => notified.push(id),
+    notify: (id) => Promise.resolve(notified.push(id)),
     faulty: (real) => ({
       claim(request) {
         claim();

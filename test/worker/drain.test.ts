@@ -19,6 +19,18 @@ test("drain() leaves no timer behind, of its own or of an attempt", async () => 
   expect(vi.getTimerCount()).toBe(0);
 });
 
+test("drain() runs no more deliveries than its limit", async () => {
+  const { worker, accept, claimed } = setUp({
+    processors: { a: () => {} },
+    options: { concurrency: 4 },
+  });
+  await Promise.all(Array.from({ length: 12 }, () => accept()));
+  expect(await worker.drain({ limit: 6 })).toEqual({ ...nothing, succeeded: 6 });
+  expect(claimed.items.length).toBeGreaterThan(1);
+  expect(await worker.drain({ limit: 6 })).toEqual({ ...nothing, succeeded: 6 });
+  expect(await worker.drain({ limit: 6 })).toEqual(nothing);
+});
+
 test("drain() ends at once without processors", async () => {
   const { worker, claimed } = setUp({ processors: {} });
   expect(await worker.drain()).toEqual(nothing);

@@ -1,0 +1,74 @@
+import type { Config } from "../config.ts";
+import { readSettings, type Settings, SettingsError } from "../settings.ts";
+import { type D1Database, d1Storage, maxD1BodyBytes } from "../storage/d1.ts";
+import type { Storage } from "../storage/storage.ts";
+
+/** What a Worker is handed: its bindings, and its variables and secrets, by their names. */
+export interface CloudflareBindings {
+  /** Where events are kept. Required unless the configuration brings a storage. */
+  readonly DB?: D1Database;
+  /** Where is told what was stored. */
+  readonly QUEUE?: QueueProducer;
+}
+
+/** What is used of a queue's producer binding. */
+export interface QueueProducer {
+  send(message: unknown): Promise<unknown>;
+}
+
+const expectedDatabase = "DB: expected a D1 database. Make one by " +
+  '`npx wrangler d1 create imggo-webhooks`, and put its id into wrangler.jsonc: "d1_databases": ' +
+  '[{ "binding": "DB", "database_name": "imggo-webhooks", "database_id": "…" }]';
+
+const expectedQueue = 'QUEUE: expected a queue, in wrangler.jsonc: "queues": { "producers": ' +
+  '[{ "binding": "QUEUE", "queue": "imggo-webhooks" }] }';
+
+const expectedNoUrl = "STORAGE_URL: expected none, as a Worker keeps events in the D1 database " +
+  "that is bound as DB";
+
+/**
+ * Reads the settings of a Worker, and opens its storage.
+ *
+ * @throws {SettingsError} which names every bad binding and setting.
+ */
+export function readBindings(
+  env: CloudflareBindings,
+  config: Config,
+): { readonly settings: Settings; readonly storage: Storage } {
+  const own = typeof config.storage === "object" ? config.storage : undefined;
+  const database = typeof env.DB?.batch === "function" ? env.DB : undefined;
+  const storage = own ?? (database && d1Storage(database));
+  const { STORAGE_URL: url = config.storage, ...variables } = variablesOf(env);
+
+  const problems: string[] = [];
+  if (storage === undefined) problems.push(expectedDatabase);
+  if (env.QUEUE !== undefined && typeof env.QUEUE.send !== "function") problems.push(expectedQueue);
+  if (typeof url === "string") problems.push(expectedNoUrl);
+  let settings: Settings | undefined;
+  try {
+    settings = readSettings(variables, { ...config, storage: storage ?? "memory:" });
+    if (own === undefined && settings.maxBodyBytes > maxD1BodyBytes) {
+      problems.push(`MAX_BODY_BYTES: expected at most ${maxD1BodyBytes}, which a row of D1 holds`);
+    }
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    problems.push(...error.problems);
+  }
+  if (settings === undefined || storage === undefined || problems.length > 0) {
+    throw new SettingsError(problems);
+  }
+  return { settings, storage };
+}
+
+/** The variables and secrets. Those of a JSON configuration may be numbers and the like. */
+function variablesOf(env: CloudflareBindings): Record<string, string> {
+  const isText = (value: unknown) => ["string", "number", "boolean"].includes(typeof value);
+  // A database's URL is a secret for the processors here: events are kept in D1.
+  const { DATABASE_URL: _, ...variables } = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => isText(value)).map(([name, value]) => [
+      name,
+      String(value),
+    ]),
+  );
+  return variables;
+}

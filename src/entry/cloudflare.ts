@@ -1,0 +1,159 @@
+import { refuse } from "../answer.ts";
+import type { Config } from "../config.ts";
+import { describeError } from "../describe-error.ts";
+import { WebhookError } from "../errors.ts";
+import { createLogger } from "../logger.ts";
+import { createReceiver, type HandlerContext, type Receiver } from "../receiver.ts";
+import type { ReceiverOptions } from "../receiver-options.ts";
+import { SettingsError } from "../settings.ts";
+import type { DrainOptions } from "../worker.ts";
+import {
+  type CloudflareBindings,
+  type QueueProducer,
+  readBindings,
+} from "./cloudflare-bindings.ts";
+import { loggerOf, processorsOf, receiverOptionsOf } from "./configured.ts";
+
+export type { CloudflareBindings, QueueProducer } from "./cloudflare-bindings.ts";
+
+/** What {@linkcode cloudflare} takes beside the configuration. */
+export interface CloudflareOptions {
+  /**
+   * The most deliveries that one invocation runs; what is left is run by the next. Default 15: then
+   * the 50 queries that the free plan allows an invocation will do. A paid plan allows 1,000, enough
+   * for 300.
+   */
+  readonly deliveriesPerInvocation?: number;
+}
+
+/** A Worker: what Cloudflare calls. */
+export interface CloudflareWorker {
+  /** Receives webhooks. */
+  readonly fetch: (
+    request: Request,
+    env: CloudflareBindings,
+    context: HandlerContext,
+  ) => Promise<Response>;
+  /**
+   * Runs what is due, as messages say that something is. When it rejects they come again. What they
+   * hold does not matter: the database knows what is to be done.
+   */
+  readonly queue: (batch: unknown, env: CloudflareBindings) => Promise<void>;
+  /** Runs what is due: retries, and what no message told of. */
+  readonly scheduled: (controller: unknown, env: CloudflareBindings) => Promise<void>;
+}
+
+/** What an isolate keeps from one invocation to the next: nothing that belongs to either. */
+interface Kept {
+  readonly env: CloudflareBindings;
+  readonly options: ReceiverOptions;
+  readonly queue: QueueProducer | undefined;
+  /** How much of an invocation may be spent on deliveries. */
+  readonly drain: Required<DrainOptions>;
+}
+
+// After an answer Cloudflare leaves a Worker 30 s.
+const budgetMs = 25_000;
+// So that an attempt ends by itself within the budget: what is given back at its end does not count.
+const timeoutMs = 20_000;
+// A lease that outlasts most invocations is seldom renewed, which costs a query each time.
+const leaseMs = 60_000;
+
+const write = (line: string) => console.log(line);
+
+/**
+ * Makes a Worker that keeps events in the D1 database bound as `DB`. Settings are read from its
+ * variables and secrets, and then from the configuration. Where a queue is bound as `QUEUE`, what
+ * was stored is told to `queue()`; without one, what is due is run after the answer.
+ *
+ * Where a binding or a setting is wrong, the log says which, a sender gets 503, and `queue()` and
+ * `scheduled()` reject.
+ *
+ * @example
+ * ```ts
+ * import { handlers } from "imggo-webhooks";
+ * import { cloudflare } from "imggo-webhooks/cloudflare";
+ *
+ * export default cloudflare({
+ *   processors: {
+ *     invoices: handlers({ "job.succeeded": (event) => console.log(event.data.result) }),
+ *   },
+ * });
+ * ```
+ */
+export function cloudflare(
+  config: Config = {},
+  { deliveriesPerInvocation: limit = 15 }: CloudflareOptions = {},
+): CloudflareWorker {
+  let kept: Kept | undefined;
+
+  const keep = (env: CloudflareBindings): Kept => {
+    if (kept?.env === env) return kept;
+    try {
+      kept = prepare(env, config, limit);
+      return kept;
+    } catch (error) {
+      const problems = error instanceof SettingsError ? error.problems.join("; ") : undefined;
+      createLogger({ write }).error("cannot start", { error: problems ?? describeError(error) });
+      throw error;
+    }
+  };
+
+  const sweep = async (env: CloudflareBindings): Promise<void> => {
+    const { options, queue, drain } = keep(env);
+    const startedAt = performance.now();
+    const results = await createReceiver(options).drain(drain);
+    const ended = Object.values(results).reduce((sum, count) => sum + count, 0);
+    // This ends: to come this far it has run deliveries, and none is run for ever.
+    const isMoreDue = ended >= drain.limit || performance.now() - startedAt >= drain.budgetMs;
+    if (isMoreDue) await queue?.send({});
+  };
+
+  return {
+    async fetch(request, env, context) {
+      let receiver: Receiver;
+      try {
+        receiver = receiverOf(keep(env));
+      } catch {
+        return refuse(new WebhookError("storage_unavailable"));
+      }
+      return await receiver.fetch(request, env, context);
+    },
+    queue: (_batch, env) => sweep(env),
+    scheduled: (_controller, env) => sweep(env),
+  };
+}
+
+function prepare(env: CloudflareBindings, config: Config, limit: number): Kept {
+  const { settings, storage } = readBindings(env, config);
+  const worker = { timeoutMs, leaseMs, ...config.worker };
+  const options = {
+    ...receiverOptionsOf(settings, { ...config, worker }),
+    storage,
+    processors: processorsOf(settings, config),
+    logger: loggerOf(settings, { format: "json", write }),
+  };
+  // For its check of the options.
+  createReceiver(options);
+  const drain = { limit, budgetMs: Math.max(budgetMs, worker.timeoutMs + 5_000) };
+  return { env, options, queue: env.QUEUE, drain };
+}
+
+/**
+ * A receiver for one request. On Workers nothing that was begun in one request may be awaited in
+ * another, and one that was cut off never ends.
+ */
+function receiverOf({ options, queue, drain }: Kept): Receiver {
+  if (queue === undefined && options.role === "receiver") return createReceiver(options);
+  const receiver = createReceiver({
+    ...options,
+    notify: (id) =>
+      queue === undefined ? receiver.drain({ ...drain, budgetMs }) : queue.send({ id }),
+  });
+  return receiver;
+}
+
+/** The Worker without processors of its own: it forwards to `FORWARD_URL`, or logs. */
+const worker: CloudflareWorker = cloudflare();
+
+export default worker;

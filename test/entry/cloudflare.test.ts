@@ -1,0 +1,193 @@
+import { gzipSync } from "node:zlib";
+import { sign } from "imggo-webhooks";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { type Sink, startSink } from "../support/sink.ts";
+import {
+  bundle,
+  type RunningWorkers,
+  startWorkers,
+  type WorkerUnderTest,
+} from "../support/workerd.ts";
+import { describeEntry, secret } from "./contract.ts";
+
+const built = bundle("src/entry/cloudflare.ts");
+const d1Databases = { DB: "events" };
+const queueProducers = { QUEUE: "events" };
+const queueConsumers = { events: { maxBatchTimeout: 0 } };
+
+const bindingsFor = (forwardUrl: string) => ({
+  WEBHOOK_SECRET: secret,
+  FORWARD_URL: forwardUrl,
+  FORWARD_SECRET: secret,
+  FORWARD_ALLOW_PRIVATE: true,
+});
+
+const ways: Readonly<Record<string, Omit<WorkerUnderTest, "script">>> = {
+  "with a queue": { queueProducers, queueConsumers },
+  "without a queue": {},
+};
+for (const [way, queues] of Object.entries(ways)) {
+  describeEntry(`cloudflare() ${way}`, async (forwardUrl) => {
+    const { script } = await built;
+    const bindings = bindingsFor(forwardUrl);
+    const workers = await startWorkers({ script, d1Databases, bindings, ...queues });
+    return { ...workers, url: new URL("/webhook", workers.url).href };
+  });
+}
+
+async function start(...workers: readonly Omit<WorkerUnderTest, "script">[]) {
+  const { script } = await built;
+  const running = await startWorkers(...workers.map((worker) => ({ script, ...worker })));
+  onTestFinished(() => running.stop());
+  return running;
+}
+
+async function startTarget(status?: () => number): Promise<Sink> {
+  const sink = await startSink(status);
+  onTestFinished(() => sink.close());
+  return sink;
+}
+
+async function post({ url }: RunningWorkers, jobId: string) {
+  const body = JSON.stringify({ event: "job.succeeded", data: { job_id: jobId, result: {} } });
+  const headers = { "X-ImgGo-Signature": await sign(body, secret) };
+  const response = await fetch(new URL("/webhook", url), { method: "POST", headers, body });
+  return { status: response.status, headers: response.headers, body: await response.json() };
+}
+
+describe("cloudflare() and what is due", () => {
+  test("scheduled() runs what no message told of", async () => {
+    const target = await startTarget();
+    // Nobody takes what it sends.
+    const workers = await start(
+      { d1Databases, queueProducers, bindings: bindingsFor(target.url) },
+    );
+    const { status, body: { id } } = await post(workers, "j-1");
+    expect(status).toBe(200);
+    expect(target.requests).toEqual([]);
+    expect(await workers.scheduled()).toBe("ok");
+    expect(await target.received(id)).toBeDefined();
+    expect(await workers.scheduled()).toBe("ok");
+    expect(target.requests).toHaveLength(1);
+  });
+
+  test("scheduled() runs what failed, once it is due again", async () => {
+    let requests = 0;
+    const target = await startTarget(() => ++requests === 1 ? 500 : 204);
+    const workers = await start(
+      { d1Databases, queueProducers, queueConsumers, bindings: bindingsFor(target.url) },
+    );
+    const { body: { id } } = await post(workers, "j-1");
+    await target.received(id);
+    // The wait before the second attempt is 2 s at the most.
+    while (target.requests.length < 2) expect(await workers.scheduled()).toBe("ok");
+    expect(target.requests.map(({ headers }) => headers["x-webhook-attempt"])).toEqual(["1", "2"]);
+  });
+
+  test("queue() runs what is due, whatever its message says", async () => {
+    const target = await startTarget();
+    const workers = await start(
+      { d1Databases, queueProducers, bindings: bindingsFor(target.url) },
+    );
+    const { body: { id } } = await post(workers, "j-1");
+    for (const message of [{ id: "evt_other" }, "text", null]) {
+      expect(await workers.queue(message)).toBe("ok");
+    }
+    expect(await target.received(id)).toBeDefined();
+    expect(target.requests).toHaveLength(1);
+  });
+
+  test("an invocation runs 15 deliveries, and a message brings the next one", async () => {
+    const target = await startTarget();
+    const bindings = bindingsFor(target.url);
+    const workers = await start(
+      { name: "receiver", d1Databases, bindings: { ...bindings, ROLE: "receiver" } },
+      { name: "alone", d1Databases, bindings },
+      { name: "worker", d1Databases, queueProducers, queueConsumers, bindings },
+    );
+    const accept = async (from: number, to: number) => {
+      const jobs = Array.from({ length: to - from }, (_, index) => `j-${from + index}`);
+      const answers = await Promise.all(jobs.map((job) => post(workers, job)));
+      return answers.map(({ body }) => String(body.id));
+    };
+    const received = () => target.requests.map(({ headers }) => headers["idempotency-key"]);
+    const first = await accept(0, 20);
+    expect(received()).toEqual([]);
+    await workers.scheduled("alone");
+    expect(received()).toHaveLength(15);
+    await workers.scheduled("alone");
+    expect(received().sort()).toEqual(first.sort());
+
+    const second = await accept(20, 60);
+    await workers.scheduled("worker");
+    await Promise.all(second.map((id) => target.received(id)));
+    expect(received()).toHaveLength(60);
+  });
+});
+
+describe("cloudflare() and what it cannot work with", () => {
+  const settings = { WEBHOOK_SECRET: secret };
+  const unfit: Readonly<
+    Record<string, readonly [worker: Omit<WorkerUnderTest, "script">, said: readonly string[]]>
+  > = {
+    "no database": [
+      { bindings: settings },
+      [
+        "DB: expected a D1 database",
+        "npx wrangler d1 create",
+        '"d1_databases": [{ "binding": "DB"',
+      ],
+    ],
+    "text for a database and a queue": [
+      { bindings: { ...settings, DB: "events", QUEUE: "events" } },
+      ["DB: expected a D1 database", "QUEUE: expected a queue", '"queues": { "producers"'],
+    ],
+    "no secret, and no database": [
+      {},
+      ["DB: expected a D1 database", "WEBHOOK_SECRET: expected the secret"],
+    ],
+    "the URL of a storage": [
+      { d1Databases, bindings: { ...settings, STORAGE_URL: "postgres://user:canary@host/db" } },
+      ["STORAGE_URL: expected none"],
+    ],
+    "bodies that no row holds": [
+      { d1Databases, bindings: { ...settings, MAX_BODY_BYTES: 2_000_000 } },
+      ["MAX_BODY_BYTES: expected at most 1980000"],
+    ],
+  };
+  for (const [what, [worker, said]] of Object.entries(unfit)) {
+    test(`${what}: the log says so, and the sender is asked to send again`, async () => {
+      const workers = await start(worker);
+      const { status, headers, body } = await post(workers, "j-1");
+      expect(status).toBe(503);
+      expect(headers.get("Retry-After")).toMatch(/^\d+$/);
+      expect(body).toEqual({ error: expect.any(String), code: "storage_unavailable" });
+      expect(await workers.queue({ id: "evt_1" })).toBe("exception");
+      expect(await workers.scheduled()).toBe("exception");
+      const [line = ""] = workers.output().split("\n").filter((line) =>
+        line.includes("cannot start")
+      );
+      const { level, error } = JSON.parse(line);
+      expect(level).toBe("error");
+      for (const part of said) expect(error).toContain(part);
+      expect(workers.output()).not.toContain("canary");
+    });
+  }
+
+  test("a DATABASE_URL is left to the processors", async () => {
+    const bindings = { ...settings, DATABASE_URL: "postgres://user@host/db" };
+    const workers = await start({ d1Databases, bindings });
+    expect((await post(workers, "j-1")).status).toBe(200);
+  });
+});
+
+describe("the bundle for Workers", () => {
+  test("is under 30 kB, and needs nothing of Node.js", async () => {
+    const { script, metafile } = await built;
+    expect(gzipSync(script).byteLength).toBeLessThan(30_000);
+    const inputs = Object.values(metafile.inputs);
+    expect(inputs.length).toBeGreaterThan(20);
+    expect(inputs.flatMap(({ imports }) => imports).filter(({ external }) => external)).toEqual([]);
+    expect(Object.values(metafile.outputs).flatMap(({ imports }) => imports)).toEqual([]);
+  });
+});
