@@ -1,17 +1,451 @@
-import { afterAll, beforeAll } from "vitest";
-import { d1Storage } from "../../src/storage/d1.ts";
+import {
+  type Lease,
+  type NewEvent,
+  type Storage,
+  StorageError,
+  type StorageErrorCode,
+  type StoredEvent,
+} from "imggo-webhooks";
+import { type D1Database, d1Storage, maxD1BodyBytes } from "imggo-webhooks/storage/d1";
+import { DatabaseSync } from "node:sqlite";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { d1Statements } from "../../src/storage/d1/statements.ts";
+import { migrations } from "../../src/storage/sqlite/schema.ts";
 import { type D1UnderTest, startD1 } from "../support/d1-database.ts";
+import { newEvent, repeatOf } from "../support/new-event.ts";
 import { describeStorage, testClock } from "./contract.ts";
+import { expectBytes } from "./contract/calls.ts";
 
 let d1: D1UnderTest;
 beforeAll(async () => {
   d1 = await startD1();
 });
 afterAll(() => d1.dispose());
+afterEach(() => d1.empty());
 
 describeStorage("d1Storage()", {
   create() {
     const clock = testClock();
-    return { open: () => d1Storage(d1.database, clock), advance: clock.advance, dispose: d1.empty };
+    return { open: () => d1Storage(d1.database, clock), advance: clock.advance, dispose() {} };
   },
+});
+
+const request = { processors: ["a"], limit: 10, leaseMs: 60_000, maxAttempts: 3 };
+
+/** Runs SQL of the test's own. */
+async function execute(...sql: string[]): Promise<Record<string, unknown>[]> {
+  const results = await d1.database.batch<Record<string, unknown>>(
+    sql.map((statement) => d1.database.prepare(statement)),
+  );
+  return results.flatMap(({ results }) => results);
+}
+
+async function expectRefused(work: Promise<unknown>, code: StorageErrorCode): Promise<string> {
+  const error = await work.then(() => "not refused", (error: unknown) => error);
+  expect(error).toBeInstanceOf(StorageError);
+  expect((error as StorageError).code).toBe(code);
+  return (error as StorageError).message;
+}
+
+/** The database, with something done about each batch. */
+function intercepted(batch: (run: () => Promise<unknown>) => Promise<unknown>): D1Database {
+  return {
+    prepare: (sql) => d1.database.prepare(sql),
+    batch: (statements) => batch(() => d1.database.batch(statements)) as Promise<never>,
+  };
+}
+
+/** A storage, and how many queries its calls took. */
+function counted() {
+  let queries = 0;
+  const storage = d1Storage({
+    prepare: (sql) => d1.database.prepare(sql),
+    batch: (statements) => {
+      queries += statements.length;
+      return d1.database.batch(statements);
+    },
+  });
+  const queriesOf = async (work: () => Promise<unknown>) => {
+    queries = 0;
+    await work();
+    return queries;
+  };
+  return { storage, queriesOf };
+}
+
+describe("d1Storage() and its tables", () => {
+  test("two storages make the tables of one new database at once", async () => {
+    const storages = Array.from({ length: 4 }, () => d1Storage(d1.database));
+    const events = await Promise.all(storages.map(() => newEvent()));
+    await Promise.all(storages.map((storage, index) => storage.accept(events[index] as NewEvent)));
+    const listed = await d1Storage(d1.database).list({ limit: 10 });
+    expect(listed.events.map(({ id }) => id).sort()).toEqual(events.map(({ id }) => id).sort());
+    expect(await execute("SELECT version FROM imggo_webhooks_migrations"))
+      .toEqual(migrations.map((_, index) => ({ version: index + 1 })));
+  });
+
+  test("calls of one storage make the tables of a new database at once", async () => {
+    const storage = d1Storage(d1.database);
+    const events = await Promise.all(Array.from({ length: 4 }, () => newEvent()));
+    await Promise.all([
+      ...events.map((event) => storage.accept(event)),
+      storage.claim(request),
+      storage.ping(),
+    ]);
+    expect((await storage.list({ limit: 10 })).events).toHaveLength(4);
+  });
+
+  test("the tables are those of the SQLite storage", async () => {
+    await d1Storage(d1.database).ping();
+    const file = new DatabaseSync(":memory:");
+    for (const migration of migrations) file.exec(migration);
+    const schema = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL " +
+      "AND name NOT LIKE 'imggo%' AND substr(name, 1, 1) <> '_' ORDER BY name";
+    const plain = (rows: unknown) => JSON.stringify(rows).replace(/(?:--.*?\\n|\\n|\s)+/g, " ");
+    expect(plain(await execute(schema))).toBe(plain(file.prepare(schema).all()));
+    file.close();
+  });
+
+  test("a database of a newer version is refused, and left untouched", async () => {
+    await d1Storage(d1.database).accept(await newEvent());
+    await execute("INSERT INTO imggo_webhooks_migrations VALUES (1000000)");
+    const storage = d1Storage(d1.database);
+    for (const work of [() => storage.ping(), async () => storage.accept(await newEvent())]) {
+      expect(await expectRefused(work(), "schema")).toMatch(
+        /expected schema \d+ or older, got 1000000\. Update imggo-webhooks/,
+      );
+    }
+    expect(await execute("SELECT count(*) AS events FROM events")).toEqual([{ events: 1 }]);
+  });
+
+  test("a database with a table of the same name is refused, and left untouched", async () => {
+    await execute("CREATE TABLE events (name TEXT)", "INSERT INTO events VALUES ('party')");
+    const storage = d1Storage(d1.database);
+    expect(await expectRefused(storage.accept(await newEvent()), "schema"))
+      .toContain("Expected a D1 database of its own");
+    expect(await execute("SELECT * FROM events")).toEqual([{ name: "party" }]);
+    expect(await execute("SELECT name FROM sqlite_schema WHERE name LIKE 'imggo%'")).toEqual([]);
+    await execute("DROP TABLE events");
+    expect(await storage.accept(await newEvent())).toMatchObject({ duplicate: false });
+  });
+
+  test("a database that is emptied while it is used is made again", async () => {
+    const storage = d1Storage(d1.database);
+    await storage.accept(await newEvent());
+    await d1.empty();
+    await expectRefused(storage.accept(await newEvent()), "schema");
+    expect(await storage.accept(await newEvent())).toMatchObject({ duplicate: false });
+  });
+});
+
+describe("d1Storage() and the limits of D1", () => {
+  const ascii = (size: number) => new Uint8Array(size).fill(0x78);
+  const bodies: Readonly<Record<string, Uint8Array<ArrayBuffer>>> = {
+    "1.9 MB of text": ascii(1_900_000),
+    "as much as is allowed": ascii(maxD1BodyBytes),
+    "1 MiB that is not UTF-8": ascii(1_048_576).fill(0xff, 500_000, 500_100),
+    "text with the character of what is no text": new TextEncoder().encode("a\ufffdb"),
+    "a broken character beside a whole one": Uint8Array.of(0xf0, 0x9f, 0x98, 0xef, 0xbf, 0xbd),
+    "a byte order mark": Uint8Array.of(0xef, 0xbb, 0xbf, 0x7b, 0x7d),
+  };
+  for (const [what, body] of Object.entries(bodies)) {
+    test(`a body of ${what} comes back as it was`, async () => {
+      const storage = d1Storage(d1.database);
+      const event = await newEvent({ body });
+      expect(await storage.accept(event)).toMatchObject({ duplicate: false });
+      expectBytes(await storage.body(event.id), body);
+      const { claims } = await storage.claim(request);
+      expectBytes(claims[0]?.body, body);
+      expect(await storage.accept(repeatOf(event))).toMatchObject({ identical: true });
+      const flipped = body.map((byte, index) => index === 0 ? byte ^ 1 : byte);
+      expect(await storage.accept(await newEvent({ key: event.key, body: flipped })))
+        .toMatchObject({ identical: false });
+    });
+  }
+
+  test("a body beyond what a row holds is refused as a whole", async () => {
+    const storage = d1Storage(d1.database);
+    const event = await newEvent({ body: ascii(maxD1BodyBytes + 1) });
+    expect(await expectRefused(storage.accept(event), "full")).toContain("MAX_BODY_BYTES");
+    expect(await storage.accept({ ...event, body: (await newEvent()).body }))
+      .toMatchObject({ duplicate: false });
+  });
+
+  test("claim() takes large bodies in parts, each at least one", async () => {
+    const storage = d1Storage(d1.database);
+    const ids: string[] = [];
+    for (let count = 0; count < 4; count++) {
+      ids.push((await storage.accept(await newEvent({ body: ascii(1_900_000) }))).id);
+    }
+    const first = await storage.claim(request);
+    expect(first.claims.map(({ eventId }) => eventId)).toEqual(ids.slice(0, 2));
+    const second = await storage.claim(request);
+    expect(second.claims.map(({ eventId }) => eventId)).toEqual(ids.slice(2));
+  });
+
+  test("any number of processors and of due deliveries is bound as one parameter", async () => {
+    const storage = d1Storage(d1.database);
+    const processors = Array.from({ length: 150 }, (_, index) => `p${index}`);
+    const event = await newEvent({ processors });
+    await storage.accept(event);
+    const { claims } = await storage.claim({ ...request, processors, limit: 150 });
+    expect(claims.map(({ processor }) => processor).sort()).toEqual(processors.sort());
+    expect((await storage.get(event.id))?.deliveries).toHaveLength(150);
+  });
+
+  test("each call takes the queries that are documented", async () => {
+    const { storage, queriesOf } = counted();
+    await storage.ping();
+    const event = await newEvent({ event: "job.failed", processors: ["a", "b"] });
+    expect(await queriesOf(() => storage.accept(event))).toBe(3);
+    expect(await queriesOf(() => storage.accept(repeatOf(event)))).toBe(4);
+    expect(await queriesOf(async () => storage.accept(await newEvent()))).toBe(5);
+    const processors = ["a", "b", "c"];
+    expect(await queriesOf(() => storage.claim({ ...request, processors: ["c"] }))).toBe(1);
+    const lease = (await storage.claim({ ...request, limit: 1 })).claims[0];
+    if (lease === undefined) throw new Error("nothing was claimed");
+    expect(await queriesOf(() => storage.renew(lease, 1))).toBe(1);
+    expect(await queriesOf(() => storage.settle(lease, { kind: "succeeded" }))).toBe(1);
+    expect(await queriesOf(() => storage.settle(lease, { kind: "released" }))).toBe(2);
+    expect(await queriesOf(() => storage.claim({ ...request, processors }))).toBe(3 + 2);
+    expect(await queriesOf(() => storage.ping())).toBe(1);
+    expect(await queriesOf(() => storage.get(event.id))).toBe(2);
+    expect(await queriesOf(() => storage.body(event.id))).toBe(1);
+    expect(await queriesOf(() => storage.list({ limit: 10 }))).toBe(2);
+    expect(await queriesOf(() => storage.prune({ receivedBefore: 0, limit: 10 }))).toBe(4);
+    const { storage: fresh, queriesOf: queriesOfFresh } = counted();
+    expect(await queriesOfFresh(() => fresh.ping())).toBe(2);
+  });
+
+  test("no call on the way of an event scans a table or sorts", () => {
+    const file = new DatabaseSync(":memory:");
+    for (const migration of migrations) file.exec(migration);
+    const planned = Object.entries(d1Statements)
+      .filter(([name]) =>
+        !["ping", "expireKeys", "deleteDeliveries", "deleteEvents"].includes(name)
+      )
+      .map(([name, sql]) => {
+        const plan = file.prepare(`EXPLAIN QUERY PLAN ${sql}`).all();
+        return { name, plan: plan.map(({ detail }) => `${detail}`) };
+      });
+    const slow = planned.filter(({ plan }) =>
+      plan.some((step) => /\bSCAN (?!json_each)|TEMP B-TREE/.test(step))
+    );
+    expect(slow).toEqual([]);
+    expect(planned.find(({ name }) => name === "due")?.plan[0])
+      .toMatch(/INDEX deliveries_due \(processor=\? AND due_at<\?\)$/);
+    file.close();
+  });
+});
+
+describe("d1Storage() and what fails", () => {
+  test("accept() that fails halfway leaves nothing behind", async () => {
+    const storage = d1Storage(d1.database);
+    const first = await newEvent();
+    await storage.accept(first);
+    const sameId = await newEvent({ id: first.id });
+    await expectRefused(storage.accept(sameId), "unavailable");
+    const again = { ...sameId, id: "evt_again" };
+    expect(await storage.accept(again)).toMatchObject({ id: "evt_again", duplicate: false });
+    expect((await storage.list({ limit: 10 })).events).toHaveLength(2);
+  });
+
+  const lastStatements: Readonly<Record<string, Partial<NewEvent>>> = {
+    "new event": {},
+    "success after a failure": { jobId: "job_1" },
+  };
+  for (const [what, fields] of Object.entries(lastStatements)) {
+    test(`accept() of a ${what} is whole or not at all, whichever statement fails`, async () => {
+      await d1Storage(d1.database).accept(await newEvent({ event: "job.failed", jobId: "job_1" }));
+      const before = await d1Storage(d1.database).list({ limit: 10 });
+      const event = await newEvent(fields);
+      for (let index = 1; index <= 5; index++) {
+        const storage = d1Storage({
+          prepare: (sql) => d1.database.prepare(sql),
+          batch: (statements) => {
+            // To look at the schema.
+            if (statements.length === 1) return d1.database.batch(statements);
+            // The database itself runs what comes before, and fails.
+            const failing = d1.database.prepare("INSERT INTO keys VALUES (NULL, NULL, NULL, NULL)");
+            return d1.database.batch([...statements.slice(0, index), failing]);
+          },
+        });
+        await expectRefused(storage.accept(event), "unavailable");
+        expect(await d1Storage(d1.database).list({ limit: 10 })).toEqual(before);
+      }
+      expect(await d1Storage(d1.database).accept(event)).toMatchObject({ duplicate: false });
+    });
+  }
+
+  const passing = [
+    ["Network connection lost.", "unavailable"],
+    ["D1 DB reset because its code was updated.", "unavailable"],
+    ["Internal error while starting up D1 DB storage caused object to be reset.", "unavailable"],
+    ["D1 DB storage operation exceeded timeout which caused object to be reset.", "unavailable"],
+    ["Cannot resolve D1 DB due to transient issue on remote node.", "unavailable"],
+    ["D1 DB is overloaded. Requests queued for too long.", "busy"],
+    ["D1 DB is overloaded. Too many requests queued.", "busy"],
+  ] as const;
+  for (const [message, code] of passing) {
+    test(`accept() tries again after: ${message}`, async () => {
+      let failures = 2;
+      const storage = d1Storage(intercepted(async (run) => {
+        if (failures-- > 0) throw new Error(`D1_ERROR: ${message}`);
+        return await run();
+      }));
+      const event = await newEvent();
+      expect(await storage.accept(event)).toMatchObject({ id: event.id, duplicate: false });
+      failures = 1;
+      expect(await expectRefused(storage.ping(), code)).toContain(message);
+    });
+  }
+
+  test("accept() whose answer is lost is answered as at first, and stored once", async () => {
+    const storage = d1Storage(d1.database);
+    await storage.ping();
+    let lost = 2;
+    const forgetful = d1Storage(intercepted(async (run) => {
+      const results = await run();
+      if (lost-- > 0) throw new Error("D1_ERROR: Network connection lost.");
+      return results;
+    }));
+    const event = await newEvent();
+    expect(await forgetful.accept(event))
+      .toEqual({ id: event.id, duplicate: false, state: "accepted", identical: true });
+    expect((await storage.list({ limit: 10 })).events)
+      .toMatchObject([{ id: event.id, duplicates: 0, deliveries: [{ state: "pending" }] }]);
+  });
+
+  test("accept() gives up when its signal aborts", async () => {
+    const giveUp = new AbortController();
+    const storage = d1Storage(intercepted(() => {
+      setTimeout(() => giveUp.abort(), 20);
+      return Promise.reject(new Error("D1_ERROR: Network connection lost."));
+    }));
+    const startedAt = performance.now();
+    await expectRefused(storage.accept(await newEvent(), giveUp.signal), "unavailable");
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+  });
+
+  const lasting: readonly (readonly [string, StorageErrorCode])[] = [
+    ["string or blob too big: SQLITE_TOOBIG", "full"],
+    ["Exceeded maximum DB size.", "full"],
+    ["database disk image is malformed: SQLITE_CORRUPT", "corrupt"],
+    ["not authorized: SQLITE_AUTH", "denied"],
+    ["Too many API requests by single worker invocation.", "unavailable"],
+    ["something that nobody has seen", "unavailable"],
+  ];
+  for (const [message, code] of lasting) {
+    test(`accept() does not try again after: ${message}`, async () => {
+      let calls = 0;
+      const storage = d1Storage(intercepted(() => {
+        calls++;
+        return Promise.reject(new Error(`D1_ERROR: ${message}`));
+      }));
+      expect(await expectRefused(storage.accept(await newEvent()), code)).toContain(message);
+      expect(calls).toBe(1);
+    });
+  }
+
+  test("an event that was pruned is not stored again by the call that stored it", async () => {
+    const clock = testClock();
+    const storage = d1Storage(d1.database, clock);
+    const event = await newEvent({ processors: [] });
+    const answer = await storage.accept(event);
+    expect(await storage.prune({ receivedBefore: clock.now(), limit: 10 })).toBe(1);
+    expect(await storage.accept(event)).toEqual(answer);
+    expect(await storage.get(event.id)).toBeUndefined();
+    const repeat = await storage.accept(repeatOf(event));
+    expect(repeat).toMatchObject({ id: event.id, duplicate: true });
+    expect(await execute("SELECT duplicates FROM keys")).toEqual([{ duplicates: 1 }]);
+  });
+
+  /** What another one does after a claim has seen what is due, and before it takes it. */
+  const meanwhile: Readonly<
+    Record<string, (other: Storage, lease: Lease, event: NewEvent) => Promise<unknown>>
+  > = {
+    "renews it": (other, lease) => other.renew(lease, 60_000),
+    "records its success": (other, lease) => other.settle(lease, { kind: "succeeded" }),
+    "records its end": (other, lease) => other.settle(lease, { kind: "dead", error: "no" }),
+    "lets it wait": (other, lease) =>
+      other.settle(lease, { kind: "retry", afterMs: 60_000, error: "again" }),
+    "claims it": (other) => other.claim(request),
+    "supersedes it": async (other, _lease, { jobId }) =>
+      other.accept(await newEvent({ jobId, processors: [] })),
+  };
+  for (const [what, act] of Object.entries(meanwhile)) {
+    for (const maxAttempts of [3, 1]) {
+      test(`claim() of ${maxAttempts} attempts takes nothing when another one ${what}`, async () => {
+        const clock = testClock();
+        const other = d1Storage(d1.database, clock);
+        const event = await newEvent({ event: "job.failed" });
+        await other.accept(event);
+        const { claims: [lease] } = await other.claim(request);
+        if (lease === undefined) throw new Error("nothing was claimed");
+        clock.advance(120_000);
+
+        let batches = 0;
+        let after: unknown;
+        const storage = d1Storage(
+          intercepted(async (run) => {
+            // The first one looks at the schema, the second at what is due.
+            if (++batches === 3) {
+              await act(other, lease, event);
+              after = await other.get(event.id);
+            }
+            return await run();
+          }),
+          clock,
+        );
+        const result = await storage.claim({ ...request, maxAttempts });
+        expect(result).toEqual({ claims: [], exhausted: [] });
+        expect(after).toBeDefined();
+        const withdrawn = what === "supersedes it" ? { deliveries: [] } : {};
+        expect(await other.get(event.id)).toEqual({ ...after as StoredEvent, ...withdrawn });
+      });
+    }
+  }
+
+  test("claim() makes no attempt too many when another one makes the last meanwhile", async () => {
+    const other = d1Storage(d1.database);
+    const event = await newEvent();
+    await other.accept(event);
+    const failOnce = async () => {
+      const { claims: [lease] } = await other.claim(request);
+      await other.settle(lease as Lease, { kind: "retry", afterMs: 0, error: "again" });
+    };
+    await failOnce();
+    let batches = 0;
+    const storage = d1Storage(intercepted(async (run) => {
+      if (++batches === 3) await failOnce();
+      return await run();
+    }));
+    const { claims, exhausted } = await storage.claim({ ...request, maxAttempts: 2 });
+    expect([claims.length, exhausted.length]).toEqual([0, 1]);
+    expect(await other.get(event.id))
+      .toMatchObject({ deliveries: [{ state: "dead", attempts: 2 }] });
+  });
+
+  test("claim() gives an event its own body, also where it has another one's place", async () => {
+    const clock = testClock();
+    const other = d1Storage(d1.database, clock);
+    await other.accept(await newEvent());
+    const next = await newEvent({ body: new TextEncoder().encode("the next one's") });
+    let batches = 0;
+    const storage = d1Storage(
+      intercepted(async (run) => {
+        if (++batches === 3) {
+          const { claims: [lease] } = await other.claim(request);
+          await other.settle(lease as Lease, { kind: "succeeded" });
+          await other.prune({ receivedBefore: clock.now(), limit: 1 });
+          await other.accept(next);
+        }
+        return await run();
+      }),
+      clock,
+    );
+    const { claims } = await storage.claim(request);
+    expect(claims.map(({ eventId }) => eventId)).toEqual([next.id]);
+    expectBytes(claims[0]?.body, next.body);
+  });
 });
