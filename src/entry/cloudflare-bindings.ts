@@ -26,15 +26,19 @@ const expectedQueue = 'QUEUE: expected a queue, in wrangler.jsonc: "queues": { "
 const expectedNoUrl = "STORAGE_URL: expected none, as a Worker keeps events in the D1 database " +
   "that is bound as DB";
 
+/** What a Worker works with. */
+export interface ReadBindings {
+  readonly settings: Settings;
+  /** Gives the storage, for one invocation. */
+  readonly openStorage: () => Storage;
+}
+
 /**
- * Reads the settings of a Worker, and opens its storage.
+ * Reads the settings of a Worker, and finds its storage.
  *
  * @throws {SettingsError} which names every bad binding and setting.
  */
-export function readBindings(
-  env: CloudflareBindings,
-  config: Config,
-): { readonly settings: Settings; readonly storage: Storage } {
+export function readBindings(env: CloudflareBindings, config: Config): ReadBindings {
   const own = typeof config.storage === "object" ? config.storage : undefined;
   const database = typeof env.DB?.batch === "function" ? env.DB : undefined;
   const storage = own ?? (database && d1Storage(database));
@@ -57,7 +61,21 @@ export function readBindings(
   if (settings === undefined || storage === undefined || problems.length > 0) {
     throw new SettingsError(problems);
   }
-  return { settings, storage };
+  return { settings, openStorage: () => storage === own ? own : untilNothingIsDue(storage) };
+}
+
+/** The same storage, which is not asked again once nothing was due: that would cost queries. */
+function untilNothingIsDue(storage: Storage): Storage {
+  let isMoreDue = true;
+  return {
+    ...storage,
+    async claim(request) {
+      if (!isMoreDue) return { claims: [], exhausted: [] };
+      const result = await storage.claim(request);
+      isMoreDue = result.claims.length > 0;
+      return result;
+    },
+  };
 }
 
 /** The variables and secrets. Those of a JSON configuration may be numbers and the like. */

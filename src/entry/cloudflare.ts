@@ -6,6 +6,7 @@ import { createLogger } from "../logger.ts";
 import { createReceiver, type HandlerContext, type Receiver } from "../receiver.ts";
 import type { ReceiverOptions } from "../receiver-options.ts";
 import { SettingsError } from "../settings.ts";
+import type { Storage } from "../storage/storage.ts";
 import type { DrainOptions } from "../worker.ts";
 import {
   type CloudflareBindings,
@@ -21,7 +22,7 @@ export interface CloudflareOptions {
   /**
    * The most deliveries that one invocation runs; what is left is run by the next. Default 15: then
    * the 50 queries that the free plan allows an invocation will do. A paid plan allows 1,000, enough
-   * for 300.
+   * for 100.
    */
   readonly deliveriesPerInvocation?: number;
 }
@@ -46,7 +47,8 @@ export interface CloudflareWorker {
 /** What an isolate keeps from one invocation to the next: nothing that belongs to either. */
 interface Kept {
   readonly env: CloudflareBindings;
-  readonly options: ReceiverOptions;
+  readonly options: Omit<ReceiverOptions, "storage">;
+  readonly openStorage: () => Storage;
   readonly queue: QueueProducer | undefined;
   /** How much of an invocation may be spent on deliveries. */
   readonly drain: Required<DrainOptions>;
@@ -58,6 +60,8 @@ const budgetMs = 25_000;
 const timeoutMs = 20_000;
 // A lease that outlasts most invocations is seldom renewed, which costs a query each time.
 const leaseMs = 60_000;
+// All that the free plan's queries are enough for, by one claim.
+const concurrency = 15;
 
 const write = (line: string) => console.log(line);
 
@@ -68,6 +72,8 @@ const write = (line: string) => console.log(line);
  *
  * Where a binding or a setting is wrong, the log says which, a sender gets 503, and `queue()` and
  * `scheduled()` reject.
+ *
+ * @throws {TypeError} when an option is invalid; the message says what was expected.
  *
  * @example
  * ```ts
@@ -83,15 +89,19 @@ const write = (line: string) => console.log(line);
  */
 export function cloudflare(
   config: Config = {},
-  { deliveriesPerInvocation: limit = 15 }: CloudflareOptions = {},
+  { deliveriesPerInvocation: limit = concurrency }: CloudflareOptions = {},
 ): CloudflareWorker {
-  let kept: Kept | undefined;
+  if (!Number.isSafeInteger(limit) || limit < 1) {
+    throw new TypeError(
+      `cloudflare(): deliveriesPerInvocation: expected a whole number of at least 1, got ${limit}.`,
+    );
+  }
+  let last: Kept | undefined;
 
   const keep = (env: CloudflareBindings): Kept => {
-    if (kept?.env === env) return kept;
+    if (last?.env === env) return last;
     try {
-      kept = prepare(env, config, limit);
-      return kept;
+      return last = prepare(env, config, limit);
     } catch (error) {
       const problems = error instanceof SettingsError ? error.problems.join("; ") : undefined;
       createLogger({ write }).error("cannot start", { error: problems ?? describeError(error) });
@@ -100,9 +110,10 @@ export function cloudflare(
   };
 
   const sweep = async (env: CloudflareBindings): Promise<void> => {
-    const { options, queue, drain } = keep(env);
+    const kept = keep(env);
+    const { queue, drain } = kept;
     const startedAt = performance.now();
-    const results = await createReceiver(options).drain(drain);
+    const results = await receiverOf(kept).drain(drain);
     const ended = Object.values(results).reduce((sum, count) => sum + count, 0);
     // This ends: to come this far it has run deliveries, and none is run for ever.
     const isMoreDue = ended >= drain.limit || performance.now() - startedAt >= drain.budgetMs;
@@ -113,7 +124,7 @@ export function cloudflare(
     async fetch(request, env, context) {
       let receiver: Receiver;
       try {
-        receiver = receiverOf(keep(env));
+        receiver = notifyingReceiverOf(keep(env));
       } catch {
         return refuse(new WebhookError("storage_unavailable"));
       }
@@ -125,31 +136,30 @@ export function cloudflare(
 }
 
 function prepare(env: CloudflareBindings, config: Config, limit: number): Kept {
-  const { settings, storage } = readBindings(env, config);
-  const worker = { timeoutMs, leaseMs, ...config.worker };
+  const { settings, openStorage } = readBindings(env, config);
+  const worker = { concurrency, timeoutMs, leaseMs, ...config.worker };
   const options = {
     ...receiverOptionsOf(settings, { ...config, worker }),
-    storage,
     processors: processorsOf(settings, config),
     logger: loggerOf(settings, { format: "json", write }),
   };
-  // For its check of the options.
-  createReceiver(options);
   const drain = { limit, budgetMs: Math.max(budgetMs, worker.timeoutMs + 5_000) };
-  return { env, options, queue: env.QUEUE, drain };
+  return { env, options, openStorage, queue: env.QUEUE, drain };
 }
 
 /**
- * A receiver for one request. On Workers nothing that was begun in one request may be awaited in
- * another, and one that was cut off never ends.
+ * A receiver for one invocation. On Workers nothing that was begun in one may be awaited in another,
+ * and what was cut off never ends.
  */
-function receiverOf({ options, queue, drain }: Kept): Receiver {
-  if (queue === undefined && options.role === "receiver") return createReceiver(options);
-  const receiver = createReceiver({
-    ...options,
-    notify: (id) =>
-      queue === undefined ? receiver.drain({ ...drain, budgetMs }) : queue.send({ id }),
-  });
+function receiverOf({ options, openStorage }: Kept, notify?: ReceiverOptions["notify"]): Receiver {
+  return createReceiver({ ...options, storage: openStorage(), ...(notify && { notify }) });
+}
+
+function notifyingReceiverOf(kept: Kept): Receiver {
+  const { options, queue, drain } = kept;
+  if (queue !== undefined) return receiverOf(kept, (id) => queue.send({ id }));
+  if (options.role === "receiver") return receiverOf(kept);
+  const receiver = receiverOf(kept, () => receiver.drain({ ...drain, budgetMs }));
   return receiver;
 }
 

@@ -1,6 +1,11 @@
 import { gzipSync } from "node:zlib";
 import { sign } from "imggo-webhooks";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { cloudflare } from "imggo-webhooks/cloudflare";
+import { type D1Database, d1Storage } from "imggo-webhooks/storage/d1";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { pause } from "../../src/deadline.ts";
+import { startD1 } from "../support/d1-database.ts";
+import { newEvent } from "../support/new-event.ts";
 import { type Sink, startSink } from "../support/sink.ts";
 import {
   bundle,
@@ -125,6 +130,68 @@ describe("cloudflare() and what is due", () => {
   });
 });
 
+describe("cloudflare() and the queries of the free plan", () => {
+  const allowed = 50;
+  let running = 0;
+  // One after another: an attempt that ends leaves room for another one.
+  const fail = async () => {
+    await pause(20 * running++);
+    throw new Error("it failed");
+  };
+  const processors = { a: fail, b: fail, c: fail, d: fail, e: fail };
+
+  /** A Worker whose every delivery fails, in this process, and what it asked of its database. */
+  async function countQueries(due: number) {
+    const d1 = await startD1();
+    onTestFinished(() => d1.dispose());
+    vi.spyOn(console, "log").mockReturnValue();
+    onTestFinished(() => void vi.restoreAllMocks());
+    running = 0;
+    let queries = 0;
+    const DB: D1Database = {
+      prepare: (sql) => d1.database.prepare(sql),
+      batch(statements) {
+        queries += statements.length;
+        return d1.database.batch(statements);
+      },
+    };
+    const storage = d1Storage(d1.database);
+    for (let count = 0; count < due; count++) {
+      await storage.accept(await newEvent({ processors: ["a"] }));
+    }
+    const env = { DB, WEBHOOK_SECRET: secret };
+    const states = async () => {
+      const { events } = await storage.list({ limit: 100 });
+      return events.flatMap(({ deliveries }) => deliveries.map(({ attempts }) => attempts));
+    };
+    return { env, states, queries: () => queries };
+  }
+
+  for (const due of [0, 14, 15, 40]) {
+    test(`scheduled() takes no more of them with ${due} deliveries due that all fail`, async () => {
+      const { env, states, queries } = await countQueries(due);
+      await cloudflare({ processors }).scheduled(undefined, env);
+      expect(queries()).toBeLessThanOrEqual(allowed);
+      const run = (await states()).filter((attempts) => attempts > 0);
+      expect(run).toHaveLength(Math.min(due, 15));
+    });
+  }
+
+  test("fetch() without a queue takes no more of them, and runs what is due", async () => {
+    const { env, states, queries } = await countQueries(40);
+    const body = '{"event":"job.succeeded","data":{"job_id":"j-1","result":{}}}';
+    const headers = { "X-ImgGo-Signature": await sign(body, secret) };
+    const request = new Request("http://localhost/webhook", { method: "POST", headers, body });
+    const work: Promise<unknown>[] = [];
+    const context = { waitUntil: (promise: Promise<unknown>) => work.push(promise) };
+    const response = await cloudflare({ processors }).fetch(request, env, context);
+    expect(response.status).toBe(200);
+    await Promise.all(work);
+    expect(queries()).toBeLessThanOrEqual(allowed);
+    expect((await states()).filter((attempts) => attempts > 0)).toHaveLength(15);
+  });
+});
+
 describe("cloudflare() and what it cannot work with", () => {
   const settings = { WEBHOOK_SECRET: secret };
   const unfit: Readonly<
@@ -171,6 +238,13 @@ describe("cloudflare() and what it cannot work with", () => {
       expect(level).toBe("error");
       for (const part of said) expect(error).toContain(part);
       expect(workers.output()).not.toContain("canary");
+    });
+  }
+
+  for (const deliveriesPerInvocation of [0, 1.5, NaN, Infinity]) {
+    test(`cloudflare() refuses ${deliveriesPerInvocation} deliveries an invocation`, () => {
+      expect(() => cloudflare({}, { deliveriesPerInvocation }))
+        .toThrow("cloudflare(): deliveriesPerInvocation: expected a whole number of at least 1");
     });
   }
 
