@@ -26,7 +26,8 @@ export interface Receiver {
    * Answers a request; it never rejects. Needs no `this`, so it can be passed on as it is.
    *
    * With processors, the worker starts with the first request; where the runtime brings a
-   * `waitUntil` instead of a lasting process, what is due is worked through after the answer.
+   * `waitUntil` instead of a lasting process, what is due is worked through after the answer. With
+   * `notify` it does neither.
    */
   readonly fetch: (request: Request, env?: unknown, context?: HandlerContext) => Promise<Response>;
   /** Starts the worker now, not with the first request. */

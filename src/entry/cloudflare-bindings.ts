@@ -9,6 +9,8 @@ export interface CloudflareBindings {
   readonly DB?: D1Database;
   /** Where is told what was stored. */
   readonly QUEUE?: QueueProducer;
+  /** The secret that ImgGo showed. Any other setting may be there too. */
+  readonly WEBHOOK_SECRET?: string;
 }
 
 /** What is used of a queue's producer binding. */

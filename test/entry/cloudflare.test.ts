@@ -2,11 +2,13 @@ import { gzipSync } from "node:zlib";
 import { sign } from "imggo-webhooks";
 import { cloudflare } from "imggo-webhooks/cloudflare";
 import { type D1Database, d1Storage } from "imggo-webhooks/storage/d1";
+import { memoryStorage } from "imggo-webhooks/storage/memory";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { pause } from "../../src/deadline.ts";
 import { startD1 } from "../support/d1-database.ts";
 import { newEvent } from "../support/new-event.ts";
 import { type Sink, startSink } from "../support/sink.ts";
+import { untilAborted } from "../support/until-aborted.ts";
 import {
   bundle,
   type RunningWorkers,
@@ -127,6 +129,69 @@ describe("cloudflare() and what is due", () => {
     await workers.scheduled("worker");
     await Promise.all(second.map((id) => target.received(id)));
     expect(received()).toHaveLength(60);
+  });
+});
+
+describe("cloudflare() and its time", () => {
+  test("scheduled() gives back what it has no time for, and sends a message for it", async () => {
+    vi.spyOn(console, "log").mockReturnValue();
+    vi.useFakeTimers();
+    onTestFinished(() => {
+      vi.useRealTimers();
+      vi.restoreAllMocks();
+    });
+    const storage = memoryStorage();
+    const ids: string[] = [];
+    for (let count = 0; count < 2; count++) ids.push((await storage.accept(await newEvent())).id);
+    const messages: unknown[] = [];
+    const QUEUE = { send: (message: unknown) => Promise.resolve(messages.push(message)) };
+    const env = { QUEUE, WEBHOOK_SECRET: secret };
+    const { scheduled } = cloudflare({
+      storage,
+      processors: { a: (_event, { signal }) => untilAborted(signal) },
+      worker: { concurrency: 1, backoff: { firstMs: 3_600_000 } },
+    });
+    const ended = scheduled(undefined, env);
+    await vi.advanceTimersByTimeAsync(24_000);
+    expect(messages).toEqual([]);
+    await vi.advanceTimersByTimeAsync(2_000);
+    await ended;
+    expect(messages).toHaveLength(1);
+    const deliveries = async () => {
+      const events = await Promise.all(ids.map((id) => storage.get(id)));
+      return events.flatMap((event) => event?.deliveries);
+    };
+    expect(await deliveries()).toMatchObject([
+      { state: "pending", attempts: 1, lastError: expect.stringContaining("20000 ms") },
+      { state: "pending", attempts: 0 },
+    ]);
+
+    // The next one begins with what was given back, and has time for it.
+    const next = scheduled(undefined, env);
+    await vi.advanceTimersByTimeAsync(21_000);
+    await next;
+    expect(messages).toHaveLength(1);
+    expect(await deliveries()).toMatchObject([{ attempts: 1 }, { attempts: 1 }]);
+  });
+
+  test("an invocation lasts longer where an attempt may", async () => {
+    vi.spyOn(console, "log").mockReturnValue();
+    vi.useFakeTimers();
+    onTestFinished(() => {
+      vi.useRealTimers();
+      vi.restoreAllMocks();
+    });
+    const storage = memoryStorage();
+    const { id } = await storage.accept(await newEvent());
+    const { queue } = cloudflare({
+      storage,
+      processors: { a: () => pause(100_000) },
+      worker: { timeoutMs: 120_000 },
+    });
+    const ended = queue(undefined, { WEBHOOK_SECRET: secret });
+    await vi.advanceTimersByTimeAsync(101_000);
+    await ended;
+    expect(await storage.get(id)).toMatchObject({ deliveries: [{ state: "succeeded" }] });
   });
 });
 
