@@ -6,6 +6,9 @@ import type { Acceptance, NewEvent, Storage } from "./storage/storage.ts";
 
 // Each holds a body in memory until the storage answers, which it may never do.
 const maxUnsettled = 1_000;
+// A storage that is told to end its waiting gets so long to do what is left to do: to say that it
+// could not, or to put the event somewhere else. Where a slow body left less than twice that, half.
+const lastMs = 500;
 
 /**
  * Makes a function that stores an event, by one atomic write, or says in time that it could not.
@@ -24,6 +27,8 @@ export function createAccept(
       throw new WebhookError("storage_unavailable");
     }
     const giveUp = new AbortController();
+    const waiting = Math.max(withinMs / 2, withinMs - lastMs);
+    const timer = setTimeout(() => giveUp.abort(), waiting);
     unsettled++;
     // In an async function, so that a storage which throws instead of rejecting is no special case.
     const accepting = (async () => await storage.accept(event, giveUp.signal))()
@@ -36,6 +41,8 @@ export function createAccept(
       accepting.then(({ id }) => log.warn("stored after the answer", { id }), () => {});
       log.error("not stored", { error: describeError(cause) });
       throw new WebhookError("storage_unavailable", {}, { cause });
+    } finally {
+      clearTimeout(timer);
     }
   };
 }

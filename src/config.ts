@@ -19,6 +19,8 @@ export interface Config {
   readonly path?: string;
   /** `STORAGE_URL`, or a storage of your own. Default `sqlite:./imggo-webhooks.db`; on Deno Deploy `kv:`. */
   readonly storage?: string | Storage;
+  /** `SPOOL_URL`, or a storage of your own: what takes events while the storage fails. */
+  readonly spool?: string | Storage;
   /** `FORWARD_URL` */
   readonly forwardUrl?: string;
   /** `FORWARD_SECRET` */

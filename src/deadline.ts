@@ -1,20 +1,27 @@
 /**
- * The outcome of `work`, or a rejection with `late()` after so many milliseconds.
- * The work itself goes on: whoever started it stops it, and its own late failure is not unhandled.
+ * The outcome of `work`, or a rejection with `late()` after so many milliseconds, or when the signal
+ * aborts. The work itself goes on: whoever started it stops it, and its own late failure is not
+ * unhandled.
  */
 export async function within<T>(
   work: Promise<T>,
   milliseconds: number,
   late: () => Error,
+  signal?: AbortSignal,
 ): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let giveUp = () => {};
   const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late()), Math.max(0, milliseconds));
+    giveUp = () => reject(late());
+    timer = setTimeout(giveUp, Math.max(0, milliseconds));
+    signal?.addEventListener("abort", giveUp);
+    if (signal?.aborted) giveUp();
   });
   try {
     return await Promise.race([work, deadline]);
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", giveUp);
   }
 }
 

@@ -143,10 +143,10 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     const late = () => new Error("the storage was too slow");
     // In an async function, so that a storage which throws instead of rejecting is no special case.
     const ping = (async () => await storage.ping())();
-    await within(ping, readyWithinMs, late).catch((cause) => {
+    const health = await within(ping, readyWithinMs, late).catch((cause) => {
       throw new WebhookError("storage_unavailable", {}, { cause });
     });
-    return Response.json({ status: "ready" });
+    return Response.json({ status: "ready", ...(health?.spooling && { spooling: true }) });
   };
 
   const router = IttyRouter({ base: basePath });

@@ -19,6 +19,8 @@ export interface Settings {
   readonly path: string;
   /** A URL for `openStorage`, or a storage that the configuration brings. */
   readonly storage: string | Storage;
+  /** What takes events while the storage fails: a URL of a SQLite file, or a storage. */
+  readonly spool: string | Storage | undefined;
   readonly forward:
     | { readonly url: string; readonly secret?: string; readonly allowPrivate: boolean }
     | undefined;
@@ -88,8 +90,21 @@ const flag = v.pipe(
   v.transform((value) => flags.get(String(value)) === true),
 );
 
+const defaultStorageUrl = "sqlite:./imggo-webhooks.db";
+
 const unset =
   "expected the secret that ImgGo showed when the webhook was registered; it is not set";
+
+const isStorage = (value: unknown): value is Storage =>
+  typeof (value as Storage | null)?.accept === "function" &&
+  typeof (value as Storage).ping === "function";
+
+/** The file that a URL names, if that is one which lasts. */
+const sqliteFile = (url: unknown): string | undefined => {
+  const location = typeof url === "string" ? parseStorageUrl(url) : undefined;
+  const path = location?.kind === "sqlite" ? location.path : ":memory:";
+  return path === ":memory:" ? undefined : path;
+};
 
 // By their names in the environment.
 const schema = v.object({
@@ -104,13 +119,16 @@ const schema = v.object({
   STORAGE_URL: v.optional(
     v.custom<string | Storage>(
       (value) =>
-        typeof value === "string"
-          ? parseStorageUrl(value) !== undefined
-          : typeof (value as Storage | null)?.accept === "function" &&
-            typeof (value as Storage).ping === "function",
+        typeof value === "string" ? parseStorageUrl(value) !== undefined : isStorage(value),
       expectedStorageUrl,
     ),
-    "sqlite:./imggo-webhooks.db",
+    defaultStorageUrl,
+  ),
+  SPOOL_URL: v.optional(
+    v.custom<string | Storage>(
+      (value) => sqliteFile(value) !== undefined || isStorage(value),
+      "expected sqlite:<path>, a file on a disk of this machine",
+    ),
   ),
   FORWARD_URL: v.optional(v.string("expected text")),
   FORWARD_SECRET: v.optional(checked(secretProblem)),
@@ -130,6 +148,7 @@ const namesInConfig: Readonly<Record<Name, keyof Config>> = {
   HOST: "host",
   WEBHOOK_PATH: "path",
   STORAGE_URL: "storage",
+  SPOOL_URL: "spool",
   FORWARD_URL: "forwardUrl",
   FORWARD_SECRET: "forwardSecret",
   FORWARD_ALLOW_PRIVATE: "forwardAllowPrivate",
@@ -157,6 +176,7 @@ export function readSettings(env: Environment, config: Config = {}): Settings {
       const hint = labels[name] === "DATABASE_URL" ? "; STORAGE_URL goes before it" : "";
       return `${labels[name]}: ${issue.message}${hint}`;
     }),
+    ...spoolProblems({ values, labels }),
     ...forwardProblems({ values, labels }, config),
     ...configProblems(config),
   ];
@@ -170,6 +190,7 @@ export function readSettings(env: Environment, config: Config = {}): Settings {
     host: settings.HOST,
     path: settings.WEBHOOK_PATH,
     storage: settings.STORAGE_URL,
+    spool: settings.SPOOL_URL,
     forward: settings.FORWARD_URL === undefined ? undefined : {
       url: settings.FORWARD_URL,
       ...(secret === undefined ? {} : { secret }),
@@ -204,6 +225,15 @@ function gather(env: Environment, config: Config): Gathered {
   // Deno Deploy has no disk; what it brings without a database is this.
   if (env["DENO_DEPLOY"]) values.STORAGE_URL ??= "kv:";
   return { values, labels };
+}
+
+function spoolProblems({ values, labels }: Gathered): string[] {
+  const { SPOOL_URL: spool, STORAGE_URL: storage = defaultStorageUrl } = values;
+  const plain = (path: string | undefined) => path?.replace(/^(?:\.\/+)+/, "");
+  const file = plain(sqliteFile(spool));
+  const same = spool !== undefined && spool === storage ||
+    file !== undefined && file === plain(sqliteFile(storage));
+  return same ? [`${labels.SPOOL_URL}: expected another place than the storage's`] : [];
 }
 
 function forwardProblems({ values, labels }: Gathered, { processors }: Config): string[] {

@@ -1,5 +1,9 @@
+import { statSync } from "node:fs";
+import { within } from "../deadline.ts";
+import { describeError } from "../describe-error.ts";
 import type { Logger } from "../logger.ts";
-import type { Storage } from "../storage/storage.ts";
+import { type Settings, SettingsError } from "../settings.ts";
+import { type Storage, StorageError } from "../storage/storage.ts";
 import { expectedStorageUrl, parseStorageUrl } from "../storage/url.ts";
 
 /** What {@linkcode openStorage} takes beside a URL. */
@@ -33,4 +37,59 @@ export async function openStorage(
     default:
       throw new TypeError(`The storage URL is invalid: ${expectedStorageUrl}.`);
   }
+}
+
+// With a spool, a start does not wait longer for a storage that hangs.
+const pingWithinMs = 5_000;
+
+/**
+ * The storage of the settings, which answers; with its spool, if there is one, it may also be down
+ * for now.
+ *
+ * @throws What the storage says that will not mend by itself; {@linkcode SettingsError} where the
+ * spool is the storage.
+ */
+export async function openStorages(
+  { storage, spool }: Pick<Settings, "storage" | "spool">,
+  options: OpenStorageOptions,
+): Promise<Storage> {
+  const { logger } = options;
+  const open = async (from: string | Storage) =>
+    typeof from === "string" ? await openStorage(from, options) : from;
+  const primary = await open(storage);
+  if (spool === undefined) {
+    await primary.ping();
+    return primary;
+  }
+  const late = () => new StorageError("unavailable", "The storage did not answer in time.");
+  await within((async () => await primary.ping())(), pingWithinMs, late).catch((error) => {
+    if (!mendsItself(error)) throw error;
+    logger.error("the storage does not answer: what comes is spooled", {
+      error: describeError(error),
+    });
+  });
+  const local = await open(spool);
+  await local.ping();
+  if (isSameFile(storage, spool)) {
+    throw new SettingsError(["SPOOL_URL: expected another file than the storage's"]);
+  }
+  const { withSpool } = await import("../storage/spool.ts");
+  const spooled = withSpool(primary, local, { logger });
+  await spooled.ping();
+  return spooled;
+}
+
+function mendsItself(error: unknown): boolean {
+  return !(error instanceof StorageError) || !["denied", "schema", "corrupt"].includes(error.code);
+}
+
+/** Whether both lead to one file, by whatever path or link. */
+function isSameFile(...places: readonly (string | Storage)[]): boolean {
+  const [one, other] = places.map((place) => {
+    const location = typeof place === "string" ? parseStorageUrl(place) : undefined;
+    return location?.kind === "sqlite"
+      ? statSync(location.path, { throwIfNoEntry: false })
+      : undefined;
+  });
+  return one !== undefined && one.ino === other?.ino && one.dev === other.dev;
 }

@@ -7,9 +7,9 @@ import { createReceiver, type Receiver } from "../receiver.ts";
 import { type Environment, readSettings, type Settings, SettingsError } from "../settings.ts";
 import { defaultConcurrency } from "../worker-options.ts";
 import { loggerOf, processorsOf, receiverOptionsOf } from "./configured.ts";
-import { openStorage } from "./open-storage.ts";
 import type { Listen, Server } from "./listen/listen.ts";
 import { loadConfig } from "./load-config.ts";
+import { openStorages } from "./open-storage.ts";
 
 /** What a server is, once it listens. */
 export interface Listening {
@@ -76,13 +76,10 @@ async function run(
   });
 
   const processors = processorsOf(settings, config);
-  const storage = typeof settings.storage === "string"
-    ? await openStorage(settings.storage, {
-      logger,
-      concurrency: config.worker?.concurrency ?? defaultConcurrency,
-    })
-    : settings.storage;
-  await storage.ping();
+  const storage = await openStorages(settings, {
+    logger,
+    concurrency: config.worker?.concurrency ?? defaultConcurrency,
+  });
   const receiver = createReceiver({
     ...receiverOptionsOf(settings, config),
     storage,

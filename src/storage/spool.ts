@@ -1,0 +1,164 @@
+import { within } from "../deadline.ts";
+import { describeError } from "../describe-error.ts";
+import { guarded, type Logger, silentLogger } from "../logger.ts";
+import { acceptWithin } from "./spool/accept-within.ts";
+import { createMover } from "./spool/mover.ts";
+import { createRoute } from "./spool/route.ts";
+import { open, seal } from "./spool/seal.ts";
+import {
+  type Acceptance,
+  type NewEvent,
+  type Storage,
+  StorageError,
+  type StorageHealth,
+} from "./storage.ts";
+
+/** What {@linkcode withSpool} takes. */
+export interface SpoolOptions {
+  /** Is told when spooling begins and ends. Default: nothing is logged. */
+  readonly logger?: Logger;
+  /** How long the storage may take for an event before the spool takes it. Default 2,000. */
+  readonly primaryWithinMs?: number;
+}
+
+// More would wait for a storage that hangs than a receiver lets wait.
+const mostWaiting = 500;
+const pingWithinMs = 1_000;
+
+/**
+ * A storage whose events are kept in a local spool while it fails or is too slow, and moved to it,
+ * in order and once, as soon as it is back: an outage costs no result.
+ *
+ * While anything is spooled every event goes to the spool at once. That keeps the order and the
+ * duplicates, and no answer waits for a storage that is down. An event keeps its id on the way, but
+ * where the storage had stored its key before: the log then names both. What the storage refuses
+ * while it takes others is set aside, logged, and tried again every 15 minutes.
+ *
+ * Everything but `accept()` goes to the storage alone: an event that is spooled shows, and is
+ * processed, once it is moved. Both storages are closed with this one.
+ *
+ * @param primary Where events are kept.
+ * @param spool A durable storage of its own, used for nothing else: in practice
+ * `sqliteStorage(path)`. What an earlier process left in it is moved first.
+ */
+export function withSpool(
+  primary: Storage,
+  spool: Storage,
+  { logger = silentLogger, primaryWithinMs = 2_000 }: SpoolOptions = {},
+): Storage {
+  const route = createRoute();
+  const mover = createMover({ primary, spool, route, logger: guarded(logger) });
+  let waiting = 0;
+
+  const toPrimary = async (event: NewEvent, signal?: AbortSignal): Promise<Acceptance> => {
+    if (waiting >= mostWaiting) {
+      throw new StorageError("unavailable", "Too many events wait for the storage.");
+    }
+    waiting++;
+    try {
+      return await acceptWithin(primary, event, primaryWithinMs, signal);
+    } finally {
+      waiting--;
+    }
+  };
+
+  const toSpool = async (event: NewEvent): Promise<Acceptance> => {
+    const fault = mover.fault();
+    if (isMisplaced(fault)) throw fault;
+    const kept = await spool.accept(seal(event));
+    if (!kept.duplicate) return { ...kept, state: event.state };
+    const first = await spool.get(kept.id);
+    const opened = first && open(first, event.body);
+    await spool.accept(seal(event, kept.id));
+    return { ...kept, state: opened?.event.state ?? event.state };
+  };
+
+  const accept = async (event: NewEvent, signal?: AbortSignal): Promise<Acceptance> => {
+    signal?.throwIfAborted();
+    await route.decided(signal);
+    let primaryError: unknown;
+    const spooling = route.spooling();
+    if (!spooling) {
+      try {
+        return await toPrimary(event, signal);
+      } catch (error) {
+        primaryError = error;
+        mover.begin(error);
+      }
+    }
+    try {
+      // Without the signal: what ended the wait for the storage must not end this.
+      return await route.write(() => toSpool(event));
+    } catch (spoolError) {
+      if (spooling) {
+        // Out of its turn is better than not at all.
+        try {
+          return await toPrimary(event, signal);
+        } catch (error) {
+          primaryError = error;
+        }
+      }
+      const [storage, local] = [primaryError, spoolError].map(describeError);
+      throw new StorageError(
+        "unavailable",
+        `The storage failed (${storage}), and so did the spool (${local}).`,
+        { cause: [primaryError, spoolError] },
+      );
+    } finally {
+      mover.wake();
+    }
+  };
+
+  const pingPrimary = async (): Promise<StorageHealth | void> => {
+    const late = () => new StorageError("unavailable", "The storage did not answer in time.");
+    return await within((async () => await primary.ping())(), pingWithinMs, late);
+  };
+
+  mover.start();
+
+  return {
+    accept,
+    claim: (request) => primary.claim(request),
+    renew: (lease, leaseMs) => primary.renew(lease, leaseMs),
+    settle: (lease, outcome) => primary.settle(lease, outcome),
+    ...(primary.complete && { complete: primary.complete.bind(primary) }),
+    ...(primary.onDue && { onDue: primary.onDue.bind(primary) }),
+    get: (id) => primary.get(id),
+    body: (id) => primary.body(id),
+    list: (query) => primary.list(query),
+    prune: (request) => primary.prune(request),
+
+    async ping() {
+      await route.decided(undefined);
+      if (!route.spooling()) {
+        try {
+          return await pingPrimary();
+        } catch {
+          // Then the spool is asked.
+        }
+      }
+      try {
+        const fault = mover.fault();
+        if (fault !== undefined) throw fault;
+        await spool.ping();
+        return { spooling: true };
+      } catch (error) {
+        if (isMisplaced(error)) throw error;
+        // Where both fail, the spool's failure is what keeps events from being taken.
+        return await pingPrimary().catch(() => Promise.reject(error));
+      }
+    },
+
+    async close() {
+      await mover.stop();
+      const closing = [primary, spool].map(async (each) => await each.close());
+      await Promise.allSettled(closing);
+      await Promise.all(closing);
+    },
+  };
+}
+
+/** Whether the spool is none, so that nothing is to be put there. */
+function isMisplaced(error: unknown): boolean {
+  return error instanceof StorageError && error.code === "schema";
+}

@@ -1,0 +1,172 @@
+import { describeError } from "../../describe-error.ts";
+import type { Logger } from "../../logger.ts";
+import type { Claim, Outcome, Storage, StoredEvent } from "../storage.ts";
+import { acceptWithin } from "./accept-within.ts";
+import { isSetAside, isUnmoved, setAsideFor } from "./leftovers.ts";
+import { open, type Opened } from "./seal.ts";
+
+/** The storage failed, or was too slow, for one event at least. */
+export class PrimaryFailed extends Error {
+  override readonly name = "PrimaryFailed";
+}
+
+/** What {@linkcode moveBatch} works with. */
+export interface BatchParts {
+  readonly primary: Storage;
+  readonly spool: Storage;
+  readonly logger: Logger;
+  /** Is told of each event that was moved. */
+  readonly onMoved: () => void;
+  /** What was learned in one batch for the next: begin with {@linkcode noSuspicion}. */
+  readonly suspicion: Suspicion;
+  /** Aborts when the mover is to stop. */
+  readonly stopping: AbortSignal;
+}
+
+/** Whether the storage refuses one event, or all of them. */
+export interface Suspicion {
+  /** The event that failed last. */
+  id: string | undefined;
+  /** How often it failed, one time after another. */
+  failures: number;
+  /** How often the storage then took another one. */
+  othersTaken: number;
+}
+
+/** Nothing is suspected yet. */
+export function noSuspicion(): Suspicion {
+  return { id: undefined, failures: 0, othersTaken: 0 };
+}
+
+/** How long a batch's leases last: longer than its time and the two tries after that. */
+export const leaseMs = 15_000;
+const batchWithinMs = 4_000;
+const tryWithinMs = 5_000;
+
+// A storage that only fails now and then keeps the order, and has nothing set aside.
+const suspectAfter = 5;
+const convictAfter = 5;
+const setAsideMs = 15 * 60_000;
+const repeatAfterMs = 1_000;
+
+// Due long before whatever was never tried: what is put back is first again, in the same order, and
+// a process that is killed between two tries holds nothing.
+const putBack: Outcome = {
+  kind: "retry",
+  afterMs: -10 * 365 * 24 * 3_600_000,
+  error: "The storage did not take it yet.",
+};
+
+interface Item {
+  readonly claim: Claim;
+  readonly stored: StoredEvent;
+  /** Undefined where another version sealed it. */
+  readonly opened: Opened | undefined;
+}
+
+/**
+ * Hands claimed events to the storage, one after another. What it did not get to is put back at its
+ * place.
+ *
+ * @param claimedAt The steady clock before the claim.
+ * @throws {PrimaryFailed} when the storage failed; anything else when the spool did.
+ */
+export async function moveBatch(
+  claims: readonly Claim[],
+  claimedAt: number,
+  { primary, spool, logger, onMoved, suspicion, stopping }: BatchParts,
+): Promise<void> {
+  const settling: Promise<unknown>[] = [];
+  // Not awaited one by one: the spool's commits go on beside the storage's.
+  const settle = ({ claim }: Pick<Item, "claim">, outcome: Outcome) => {
+    const settled = spool.settle(claim, outcome);
+    settled.catch(() => {});
+    settling.push(settled);
+  };
+
+  const setAside = (item: Item, error: unknown) => {
+    const reason = describeError(error);
+    logger.error("a spooled event was refused: set aside, to be tried again", {
+      id: item.stored.id,
+      error: reason,
+      after_s: setAsideMs / 1_000,
+    });
+    settle(item, { kind: "retry", afterMs: setAsideMs, error: setAsideFor(reason) });
+  };
+
+  const hand = async (item: Item, { event, repeatOf }: Opened): Promise<void> => {
+    const { id } = await acceptWithin(primary, event, tryWithinMs, stopping).catch((cause) => {
+      throw new PrimaryFailed("The storage took no event.", { cause });
+    });
+    onMoved();
+    settle(item, { kind: "succeeded" });
+    if (id !== event.id && repeatOf === undefined) {
+      logger.warn("a spooled event was stored before", { id: event.id, first: id });
+    }
+  };
+
+  /** Whether the storage takes another event than the first of these; that one is moved then. */
+  const takesAnother = async (items: Item[]): Promise<boolean> => {
+    // A repeat must not come before what it repeats.
+    const others = items.slice(1).filter(({ opened }) => opened && !opened.repeatOf);
+    const other = others[Math.floor(Math.random() * others.length)];
+    if (other?.opened === undefined) return false;
+    await hand(other, other.opened);
+    items.splice(items.indexOf(other), 1);
+    return true;
+  };
+
+  const isRefusedAlone = async (items: Item[]): Promise<boolean> => {
+    const id = items[0]?.stored.id;
+    if (suspicion.id !== id) Object.assign(suspicion, { ...noSuspicion(), id });
+    suspicion.failures++;
+    if (suspicion.failures < suspectAfter || !await takesAnother(items)) return false;
+    suspicion.othersTaken++;
+    return suspicion.othersTaken >= convictAfter;
+  };
+
+  const moveFirst = async (items: Item[]): Promise<void> => {
+    const [item] = items as [Item];
+    const { stored, opened } = item;
+    if (opened === undefined) {
+      return setAside(item, new Error("Another version spooled it: update imggo-webhooks."));
+    }
+    if (opened.repeatOf !== undefined) {
+      await Promise.all(settling);
+      const first = await spool.get(opened.repeatOf);
+      // Or the storage would know the event by this id, and the sender was told the first one's.
+      if (first !== undefined && isUnmoved(first)) {
+        const error = setAsideFor("The event that it repeats comes first.");
+        return settle(item, { kind: "retry", afterMs: repeatAfterMs, error });
+      }
+    }
+    try {
+      await hand(item, opened);
+    } catch (error) {
+      if (!(error instanceof PrimaryFailed) || stopping.aborted) throw error;
+      // What was refused alone before does not keep the others waiting once more.
+      if (isSetAside(stored)) return setAside(item, error.cause);
+      if (await isRefusedAlone(items)) return setAside(item, error.cause);
+      throw error;
+    }
+  };
+
+  const items: Item[] = [];
+  try {
+    const stored = await Promise.all(claims.map(({ eventId }) => spool.get(eventId)));
+    claims.forEach((claim, index) => {
+      const event = stored[index];
+      if (event !== undefined) {
+        items.push({ claim, stored: event, opened: open(event, claim.body) });
+      }
+    });
+    const inTime = () => performance.now() - claimedAt < batchWithinMs && !stopping.aborted;
+    while (items.length > 0 && inTime()) {
+      await moveFirst(items);
+      items.shift();
+    }
+  } finally {
+    for (const item of items) settle(item, putBack);
+    await Promise.all(settling);
+  }
+}

@@ -1,0 +1,236 @@
+import type { Storage } from "imggo-webhooks";
+import { describe, expect, test, vi } from "vitest";
+import type { Condition } from "../../support/breakable-storage.ts";
+import { createGate } from "../../support/gate.ts";
+import { newEvent, repeatOf } from "../../support/new-event.ts";
+import { setUp } from "../../support/spool-under-test.ts";
+import { expectBytes } from "../contract/calls.ts";
+
+describe("withSpool() in an outage", () => {
+  const outages: readonly Condition[] = ["rejects", "throws", "half"];
+  for (const outage of outages) {
+    test(`accept() keeps events while the storage ${outage}; in order, they are moved once`, async () => {
+      const { broken, acceptMany, allMoved, storage, stored, log } = await setUp();
+      const before = await acceptMany(3);
+      broken.is(outage);
+      const during = await acceptMany(120);
+      expect(await storage.ping()).toEqual({ spooling: true });
+      expect(await stored()).toEqual(before);
+      broken.is("works");
+      await allMoved();
+      const after = await acceptMany(3);
+      expect(await stored()).toEqual([...before, ...during, ...after]);
+      expect(broken.taken).toEqual([...before, ...during, ...after]);
+      expect(log.of("the storage fails")).toMatchObject([{ level: "error" }]);
+      expect(log.of("the storage is back")).toMatchObject([{ level: "info", moved: 120 }]);
+      expect(log.lines).toHaveLength(2);
+    });
+  }
+
+  test("accept() keeps all of an event: moved, it is as if it had come directly", async () => {
+    const { broken, storage, allMoved } = await setUp();
+    broken.is("rejects");
+    const events = [
+      await newEvent({ patternId: "pat_1", processors: ["mail", "archive"] }),
+      await newEvent({ event: "job.failed", jobId: "job \u{1d541}", key: "k\n" }),
+      await newEvent({ state: "ignored", event: "job.started", jobId: null }),
+      await newEvent({
+        state: "quarantined",
+        event: null,
+        jobId: null,
+        body: Uint8Array.of(255, 0),
+      }),
+    ];
+    for (const event of events) {
+      expect(await storage.accept(event))
+        .toEqual({ id: event.id, duplicate: false, state: event.state, identical: true });
+    }
+    broken.is("works");
+    await allMoved();
+    for (const { body, processors, ...fields } of events) {
+      const stored = await storage.get(fields.id);
+      expect(stored).toMatchObject({ ...fields, size: body.byteLength, duplicates: 0 });
+      expect(stored?.deliveries.map(({ processor }) => processor)).toEqual([...processors].sort());
+      expectBytes(await storage.body(fields.id), body);
+    }
+  });
+
+  test("a job's success overtakes its failure also by way of the spool", async () => {
+    const { broken, accept, allMoved, storage } = await setUp();
+    const early = await accept({ event: "job.failed", jobId: "a" });
+    broken.is("rejects");
+    await accept({ event: "job.succeeded", jobId: "a" });
+    await accept({ event: "job.succeeded", jobId: "b" });
+    const late = await accept({ event: "job.failed", jobId: "b" });
+    broken.is("works");
+    await allMoved();
+    for (const { id } of [early, late]) {
+      expect(await storage.get(id)).toMatchObject({ state: "superseded", deliveries: [] });
+    }
+  });
+
+  test("accept() gives a storage that hangs 2 s, and others none after that", async () => {
+    const { broken, storage, accept, allMoved, stored } = await setUp();
+    await accept();
+    broken.is("hangs");
+    const events = await Promise.all(Array.from({ length: 64 }, () => newEvent()));
+    const startedAt = performance.now();
+    await Promise.all(events.map((event) => storage.accept(event)));
+    expect(performance.now() - startedAt).toBeGreaterThan(1_900);
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    const nextAt = performance.now();
+    await accept();
+    expect(performance.now() - nextAt).toBeLessThan(500);
+    expect(broken.asked()).toBe(65);
+    broken.is("works");
+    await allMoved();
+    expect(await stored()).toHaveLength(66);
+  });
+
+  test("accept() leaves a storage that hangs when the caller's signal aborts", async () => {
+    const { broken, storage } = await setUp({ primaryWithinMs: 10_000 });
+    broken.is("hangs");
+    const stop = new AbortController();
+    const accepting = storage.accept(await newEvent(), stop.signal);
+    await vi.waitFor(() => expect(broken.asked()).toBe(1));
+    stop.abort();
+    expect(await accepting).toMatchObject({ duplicate: false });
+  });
+
+  test("accept() lets 500 wait for a storage that hangs, and spools the others at once", async () => {
+    const { broken, storage, allMoved, stored } = await setUp();
+    await storage.ping();
+    broken.is("hangs");
+    const events = await Promise.all(Array.from({ length: 800 }, () => newEvent()));
+    const answered = events.map((event) => storage.accept(event));
+    await Promise.all(answered.slice(500));
+    expect(broken.asked()).toBe(500);
+    await Promise.all(answered);
+    broken.is("works");
+    await allMoved();
+    expect((await stored()).sort()).toEqual(events.map(({ id }) => id).sort());
+  });
+
+  test("a commit of the storage that comes late stores the event once, under its id", async () => {
+    const { broken, accept, allMoved, storage, stored, log } = await setUp({
+      primaryWithinMs: 100,
+    });
+    broken.is("silent");
+    const { id } = await accept();
+    broken.is("works");
+    await allMoved();
+    expect(await stored()).toEqual([id]);
+    expect(await storage.get(id)).toMatchObject({ duplicates: 0, deliveries: [{ attempts: 0 }] });
+    expect(log.of("stored before")).toEqual([]);
+  });
+
+  test("a repeat is a duplicate before, in and after an outage, and is counted", async () => {
+    const { broken, storage, accept, allMoved, stored } = await setUp();
+    broken.is("rejects");
+    const first = await accept();
+    const known = { id: first.id, duplicate: true, state: "accepted", identical: true };
+    expect(await storage.accept(repeatOf(first))).toEqual(known);
+    expect(await storage.accept({ ...repeatOf(first), body: (await newEvent()).body }))
+      .toEqual({ ...known, identical: false });
+    // The same call again is not a repeat.
+    expect(await storage.accept(first)).toEqual({ ...known, duplicate: false });
+    broken.is("works");
+    await allMoved();
+    expect(await storage.accept(repeatOf(first))).toEqual(known);
+    broken.is("rejects");
+    expect(await storage.accept(repeatOf(first))).toEqual(known);
+    broken.is("works");
+    await allMoved();
+    expect(await stored()).toEqual([first.id]);
+    expect(await storage.get(first.id)).toMatchObject({ duplicates: 4 });
+  });
+
+  test("a spooled event whose key the storage knows is its duplicate, and the log names both", async () => {
+    const { broken, storage, accept, allMoved, stored, log } = await setUp();
+    const first = await accept();
+    broken.is("rejects");
+    const repeat = repeatOf(first);
+    expect(await storage.accept(repeat)).toMatchObject({ id: repeat.id, duplicate: false });
+    broken.is("works");
+    await allMoved();
+    expect(await stored()).toEqual([first.id]);
+    expect(await storage.get(first.id)).toMatchObject({ duplicates: 1 });
+    expect(log.of("stored before")).toMatchObject([{ id: repeat.id, first: first.id }]);
+  });
+
+  test("accept() stores one of 100 equal events whose storage fails for every other", async () => {
+    let calls = 0;
+    const { storage, primary, allMoved } = await setUp();
+    const { accept } = primary;
+    Object.assign(primary, {
+      accept: (...event: Parameters<Storage["accept"]>) =>
+        calls++ % 2 > 0 ? Promise.reject(new Error("every other")) : accept(...event),
+    });
+    const equal = { key: "the same", jobId: "job_1" };
+    const events = await Promise.all(Array.from({ length: 100 }, () => newEvent(equal)));
+    await Promise.all(events.map((event) => storage.accept(event)));
+    await allMoved();
+    const { events: stored } = await primary.list({ limit: 200 });
+    expect(stored).toMatchObject([{ key: "the same", duplicates: 99 }]);
+  });
+
+  test("what was forgotten by the storage is stored again, though the spool remembers it", async () => {
+    const one = await setUp();
+    one.broken.is("rejects");
+    const first = await one.accept();
+    one.broken.is("works");
+    await one.allMoved();
+    await one.storage.close();
+
+    const { broken, storage, allMoved, stored } = await setUp({ file: one.file });
+    broken.is("rejects");
+    await storage.accept(repeatOf(first));
+    broken.is("works");
+    await allMoved();
+    expect(await stored()).toHaveLength(1);
+  });
+
+  test("accept() goes back to the storage under an unending load", async () => {
+    const { broken, storage, acceptMany, log } = await setUp();
+    broken.is("rejects");
+    await acceptMany(200);
+    let over = false;
+    const answers: string[] = [];
+    const send = async () => {
+      while (!over) answers.push((await storage.accept(await newEvent())).id);
+    };
+    const senders = Array.from({ length: 32 }, send);
+    broken.is("works");
+    await vi.waitFor(() => expect(log.of("the storage is back")).toHaveLength(1), 15_000);
+    over = true;
+    await Promise.all(senders);
+    expect(new Set(broken.taken)).toEqual(new Set([...broken.taken, ...answers]));
+    expect(new Set(broken.taken).size).toBe(broken.taken.length);
+  });
+
+  test("accept() takes the storage where the spool fails, and rejects where both do", async () => {
+    const { open, opened } = createGate();
+    let full = true;
+    const { broken, accept, allMoved, stored, log } = await setUp({
+      faulty: ({ accept: take, claim }) => ({
+        accept: (event) => full ? Promise.reject(new Error("canary: full")) : take(event),
+        async claim(request) {
+          await opened;
+          return await claim(request);
+        },
+      }),
+    });
+    // What is left in the spool is not known yet.
+    const direct = await accept();
+    expect(await stored()).toEqual([direct.id]);
+    broken.is("rejects");
+    await expect(accept()).rejects.toThrow(/broken by a test.*canary: full/);
+    full = false;
+    const spooled = await accept();
+    open();
+    broken.is("works");
+    await allMoved();
+    expect(await stored()).toEqual([direct.id, spooled.id]);
+    expect(log.of("the spool fails")).toEqual([]);
+  });
+});
