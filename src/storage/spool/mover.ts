@@ -43,20 +43,27 @@ export function createMover({ primary, spool, route, logger }: MoverParts): Move
   let primaryIs: "up" | "unknown" | "down" = "unknown";
   const suspicion = noSuspicion();
   let failures = 0;
-  let announced = false;
+  let announced: "nothing" | "leftovers" | "failure" = "nothing";
   let moved = 0;
   let movedSincePrune = 0;
   let fault: unknown;
 
-  const announce = (say: () => void) => {
+  const spoolFromNowOn = () => {
     route.begin();
-    if (announced) return;
-    announced = true;
-    moved = 0;
-    say();
+    if (announced === "nothing") moved = 0;
   };
-  const announceLeftovers = () =>
-    announce(() => logger.warn("events were left in the spool: they are moved first"));
+  const announceLeftovers = () => {
+    spoolFromNowOn();
+    if (announced !== "nothing") return;
+    announced = "leftovers";
+    logger.warn("events were left in the spool: they are moved first");
+  };
+  const announceFailure = (cause: unknown) => {
+    spoolFromNowOn();
+    if (announced === "failure") return;
+    announced = "failure";
+    logger.error("the storage fails: events are spooled", { error: describeError(cause) });
+  };
 
   const onMoved = () => {
     primaryIs = "up";
@@ -88,16 +95,16 @@ export function createMover({ primary, spool, route, logger }: MoverParts): Move
       return false;
     }
     if (!route.end(writes)) return true;
-    if (announced) {
+    if (announced !== "nothing") {
       logger.info("the storage is back: what was spooled is moved", { moved, set_aside: setAside });
     }
-    announced = false;
+    announced = "nothing";
     return false;
   };
 
   /** Moves some of what is spooled. Whether to go on at once. */
   const step = async (): Promise<boolean> => {
-    if (announced && primaryIs !== "up") await pingPrimary();
+    if (announced !== "nothing" && primaryIs !== "up") await pingPrimary();
     const writes = route.writes();
     const claimedAt = performance.now();
     const request = { processors: [moverName], limit: batchSize, leaseMs };
@@ -145,15 +152,10 @@ export function createMover({ primary, spool, route, logger }: MoverParts): Move
     (timer as { unref?: () => void }).unref?.();
   };
 
-  const announceFailure = (cause: unknown) =>
-    announce(() => {
-      logger.error("the storage fails: events are spooled", { error: describeError(cause) });
-    });
-
   return {
     start: loop.start,
     begin(cause) {
-      if (!announced) primaryIs = "unknown";
+      if (announced === "nothing") primaryIs = "unknown";
       announceFailure(cause);
     },
     wake() {
