@@ -2,6 +2,7 @@ import { describeError } from "../../describe-error.ts";
 import type { Logger } from "../../logger.ts";
 import type { Claim, Outcome, Storage, StoredEvent } from "../storage.ts";
 import { acceptWithin } from "./accept-within.ts";
+import { type Experience, gainTrust, isRefusedAlone, loseTrust } from "./experience.ts";
 import { isSetAside, isUnmoved, setAsideFor } from "./leftovers.ts";
 import { open, type Opened } from "./seal.ts";
 
@@ -17,35 +18,19 @@ export interface BatchParts {
   readonly logger: Logger;
   /** Is told of each event that was moved. */
   readonly onMoved: () => void;
-  /** What was learned in one batch for the next: begin with {@linkcode noSuspicion}. */
-  readonly suspicion: Suspicion;
+  readonly experience: Experience;
   /** Aborts when the mover is to stop. */
   readonly stopping: AbortSignal;
 }
 
-/** Whether the storage refuses one event, or all of them. */
-export interface Suspicion {
-  /** The event that failed last. */
-  id: string | undefined;
-  /** How often it failed, one time after another. */
-  failures: number;
-  /** How often the storage then took another one. */
-  othersTaken: number;
-}
-
-/** Nothing is suspected yet. */
-export function noSuspicion(): Suspicion {
-  return { id: undefined, failures: 0, othersTaken: 0 };
-}
+/** The most events in a batch. */
+export const batchSize = 50;
 
 /** How long a batch's leases last: longer than its time and the two tries after that. */
 export const leaseMs = 15_000;
 const batchWithinMs = 4_000;
 const tryWithinMs = 5_000;
 
-// A storage that only fails now and then keeps the order, and has nothing set aside.
-const suspectAfter = 5;
-const convictAfter = 5;
 const setAsideMs = 15 * 60_000;
 const repeatAfterMs = 1_000;
 
@@ -65,8 +50,8 @@ interface Item {
 }
 
 /**
- * Hands claimed events to the storage, one after another. What it did not get to is put back at its
- * place.
+ * Hands claimed events to the storage, in order. While that goes well, several at once, but never
+ * two of one job. What it did not get to is put back at its place.
  *
  * @param claimedAt The steady clock before the claim.
  * @throws {PrimaryFailed} when the storage failed; anything else when the spool did.
@@ -74,7 +59,7 @@ interface Item {
 export async function moveBatch(
   claims: readonly Claim[],
   claimedAt: number,
-  { primary, spool, logger, onMoved, suspicion, stopping }: BatchParts,
+  { primary, spool, logger, onMoved, experience, stopping }: BatchParts,
 ): Promise<void> {
   const settling: Promise<unknown>[] = [];
   // Not awaited one by one: the spool's commits go on beside the storage's.
@@ -116,15 +101,6 @@ export async function moveBatch(
     return true;
   };
 
-  const isRefusedAlone = async (items: Item[]): Promise<boolean> => {
-    const id = items[0]?.stored.id;
-    if (suspicion.id !== id) Object.assign(suspicion, { ...noSuspicion(), id });
-    suspicion.failures++;
-    if (suspicion.failures < suspectAfter || !await takesAnother(items)) return false;
-    suspicion.othersTaken++;
-    return suspicion.othersTaken >= convictAfter;
-  };
-
   const moveFirst = async (items: Item[]): Promise<void> => {
     const [item] = items as [Item];
     const { stored, opened } = item;
@@ -146,9 +122,20 @@ export async function moveBatch(
       if (!(error instanceof PrimaryFailed) || stopping.aborted) throw error;
       // What was refused alone before does not keep the others waiting once more.
       if (isSetAside(stored)) return setAside(item, error.cause);
-      if (await isRefusedAlone(items)) return setAside(item, error.cause);
+      if (await isRefusedAlone(experience, stored.id, () => takesAnother(items))) {
+        return setAside(item, error.cause);
+      }
       throw error;
     }
+  };
+
+  const moveTogether = async (items: Item[], together: readonly Item[]): Promise<void> => {
+    const results = await Promise.allSettled(
+      together.map((item) => hand(item, item.opened as Opened)),
+    );
+    const failed = together.filter((_, index) => results[index]?.status === "rejected");
+    items.splice(0, together.length, ...failed);
+    if (failed.length > 0) loseTrust(experience);
   };
 
   const items: Item[] = [];
@@ -162,11 +149,32 @@ export async function moveBatch(
     });
     const inTime = () => performance.now() - claimedAt < batchWithinMs && !stopping.aborted;
     while (items.length > 0 && inTime()) {
-      await moveFirst(items);
-      items.shift();
+      const together = firstTogether(items, experience.atOnce);
+      if (together.length > 1) await moveTogether(items, together);
+      else {
+        await moveFirst(items);
+        items.shift();
+      }
     }
+    if (claims.length === batchSize) gainTrust(experience);
+  } catch (error) {
+    loseTrust(experience);
+    throw error;
   } finally {
     for (const item of items) settle(item, putBack);
     await Promise.all(settling);
   }
+}
+
+/** The events at the front, so many at the most, whose order among themselves means nothing. */
+function firstTogether(items: readonly Item[], most: number): Item[] {
+  const together: Item[] = [];
+  const jobs = new Set<string | null>();
+  for (const item of items.slice(0, most)) {
+    const { opened, stored } = item;
+    if (!opened || opened.repeatOf || isSetAside(stored) || jobs.has(opened.event.jobId)) break;
+    if (opened.event.jobId !== null) jobs.add(opened.event.jobId);
+    together.push(item);
+  }
+  return together;
 }

@@ -27,7 +27,8 @@ export function isUnmoved({ deliveries }: StoredEvent): boolean {
   return deliveries.some(({ state }) => state !== "succeeded");
 }
 
-const pruneAtOnce = 1_000;
+/** How many events are removed at once: the SQLite storage does it on the server's thread. */
+export const pruneAtOnce = 250;
 
 /** Removes what was moved from a spool; so much at the most. Whether that was all. */
 export async function pruneMoved(spool: Storage): Promise<boolean> {

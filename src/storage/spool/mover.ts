@@ -3,8 +3,9 @@ import { describeError } from "../../describe-error.ts";
 import type { Logger } from "../../logger.ts";
 import { createLoop } from "../../loop.ts";
 import type { Storage } from "../storage.ts";
-import { leaseMs, moveBatch, noSuspicion, PrimaryFailed } from "./batch.ts";
-import { lookFor, pruneMoved } from "./leftovers.ts";
+import { batchSize, leaseMs, moveBatch, PrimaryFailed } from "./batch.ts";
+import { isTrusted, noExperience } from "./experience.ts";
+import { lookFor, pruneAtOnce, pruneMoved } from "./leftovers.ts";
 import type { Route } from "./route.ts";
 import { moverName } from "./seal.ts";
 
@@ -30,7 +31,6 @@ export interface Mover {
   stop(): Promise<void>;
 }
 
-const batchSize = 50;
 const pollMs = 1_000;
 const firstPauseMs = 50;
 const pingWithinMs = 2_000;
@@ -41,7 +41,7 @@ export function createMover({ primary, spool, route, logger }: MoverParts): Move
   const stop = new AbortController();
   const stopping = stop.signal;
   let primaryIs: "up" | "unknown" | "down" = "unknown";
-  const suspicion = noSuspicion();
+  let experience = noExperience();
   let failures = 0;
   let announced: "nothing" | "leftovers" | "failure" = "nothing";
   let moved = 0;
@@ -99,6 +99,7 @@ export function createMover({ primary, spool, route, logger }: MoverParts): Move
       logger.info("the storage is back: what was spooled is moved", { moved, set_aside: setAside });
     }
     announced = "nothing";
+    experience = noExperience();
     return false;
   };
 
@@ -113,9 +114,10 @@ export function createMover({ primary, spool, route, logger }: MoverParts): Move
     if (claims.length === 0) return route.spooling() && await tryToEnd(writes);
     announceLeftovers();
     if (claims.length < batchSize) route.hold();
+    else if (isTrusted(experience)) route.slow();
     else route.resume();
-    await moveBatch(claims, claimedAt, { primary, spool, logger, onMoved, suspicion, stopping });
-    if (movedSincePrune >= 1_000) {
+    await moveBatch(claims, claimedAt, { primary, spool, logger, onMoved, experience, stopping });
+    if (movedSincePrune >= pruneAtOnce) {
       movedSincePrune = 0;
       await pruneMoved(spool);
     }

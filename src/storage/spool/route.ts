@@ -16,7 +16,9 @@ export interface Route {
   quiet(): Promise<void>;
   /** Lets new events wait a moment for the decision, so that what is left can become nothing. */
   hold(): void;
-  /** Ends {@linkcode Route.hold}. */
+  /** Lets new events come a little slower than what is left is moved, however many would come. */
+  slow(): void;
+  /** Ends {@linkcode Route.hold} and {@linkcode Route.slow}. */
   resume(): void;
   /**
    * Sends events to the storage again, unless one was written to the spool since there had been so
@@ -27,6 +29,7 @@ export interface Route {
 
 // An answer may wait so long for the last of a spool to be moved.
 const longestHoldMs = 1_000;
+const slowedByMs = 100;
 
 /** Makes a route. It begins undecided: {@linkcode Route.hold} holds. */
 export function createRoute(): Route {
@@ -35,6 +38,7 @@ export function createRoute(): Route {
   let underWay = 0;
   let onQuiet = Promise.withResolvers<void>();
   let held: PromiseWithResolvers<void> | undefined = Promise.withResolvers();
+  let waitMs = longestHoldMs;
 
   const late = () => new Error("late");
 
@@ -44,7 +48,7 @@ export function createRoute(): Route {
       spooling = true;
     },
     async decided(signal) {
-      if (held) await within(held.promise, longestHoldMs, late, signal).catch(() => {});
+      if (held) await within(held.promise, waitMs, late, signal).catch(() => {});
     },
     async write(work) {
       begun++;
@@ -64,6 +68,11 @@ export function createRoute(): Route {
       if (underWay > 0) await onQuiet.promise;
     },
     hold() {
+      waitMs = longestHoldMs;
+      held ??= Promise.withResolvers();
+    },
+    slow() {
+      waitMs = slowedByMs;
       held ??= Promise.withResolvers();
     },
     resume() {
