@@ -231,7 +231,7 @@ function spoolProblems({ values, labels }: Gathered): string[] {
   const { SPOOL_URL: spool, STORAGE_URL: storage = defaultStorageUrl } = values;
   const plain = (path: string | undefined) => path?.replace(/^(?:\.\/+)+/, "");
   const file = plain(sqliteFile(spool));
-  const same = spool !== undefined && spool === storage ||
+  const same = isStorage(spool) && spool === storage ||
     file !== undefined && file === plain(sqliteFile(storage));
   return same ? [`${labels.SPOOL_URL}: expected another place than the storage's`] : [];
 }

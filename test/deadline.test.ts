@@ -32,6 +32,16 @@ test("within() takes a time that is already over as no time", async () => {
   await outcome;
 });
 
+test("within() rejects at once when its signal aborts, and leaves no timer behind", async () => {
+  const controller = new AbortController();
+  const outcome = expect(within(never, 1_000, late, controller.signal)).rejects.toThrow("late");
+  controller.abort();
+  await outcome;
+  await expect(within(never, 1_000, late, AbortSignal.abort())).rejects.toThrow("late");
+  expect(await within(Promise.resolve(7), 1_000, late, AbortSignal.abort())).toBe(7);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test("within() leaves no unhandled rejection when the work fails after its time", async () => {
   const unhandled = vi.fn();
   process.on("unhandledRejection", unhandled);

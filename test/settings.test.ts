@@ -23,6 +23,7 @@ test("readSettings() needs nothing but the secret", () => {
     host: "0.0.0.0",
     path: "/webhook",
     storage: "sqlite:./imggo-webhooks.db",
+    spool: undefined,
     forward: undefined,
     role: "all",
     maxBodyBytes: 1_048_576,
@@ -39,6 +40,7 @@ test("readSettings() reads every setting of an environment", () => {
     HOST: "127.0.0.1",
     WEBHOOK_PATH: "/hooks/imggo",
     STORAGE_URL: "memory:",
+    SPOOL_URL: "sqlite:./spool.db",
     FORWARD_URL: "http://localhost:3000/hook",
     FORWARD_SECRET: "a secret for the target",
     FORWARD_ALLOW_PRIVATE: "true",
@@ -52,6 +54,7 @@ test("readSettings() reads every setting of an environment", () => {
     host: "127.0.0.1",
     path: "/hooks/imggo",
     storage: "memory:",
+    spool: "sqlite:./spool.db",
     forward: {
       url: "http://localhost:3000/hook",
       secret: "a secret for the target",
@@ -66,6 +69,7 @@ test("readSettings() reads every setting of an environment", () => {
 
 test("readSettings() reads every setting of a configuration", () => {
   const storage = memoryStorage();
+  const spool = memoryStorage();
   const config = defineConfig({
     secret,
     previousSecret: "the secret before it",
@@ -73,6 +77,7 @@ test("readSettings() reads every setting of a configuration", () => {
     host: "::1",
     path: "/",
     storage,
+    spool,
     forwardUrl: "https://example.com/hook",
     forwardSecret: "a secret for the target",
     forwardAllowPrivate: false,
@@ -91,6 +96,7 @@ test("readSettings() reads every setting of a configuration", () => {
     host: "::1",
     path: "/",
     storage,
+    spool,
     forward: {
       url: "https://example.com/hook",
       secret: "a secret for the target",
@@ -102,6 +108,7 @@ test("readSettings() reads every setting of a configuration", () => {
     logFormat: "json",
   });
   expect(settings.storage).toBe(storage);
+  expect(settings.spool).toBe(spool);
 });
 
 test("readSettings() prefers the environment to the configuration", () => {
@@ -125,6 +132,7 @@ test("readSettings() takes an empty variable as one that is not set", () => {
     "WEBHOOK_PATH",
     "STORAGE_URL",
     "DATABASE_URL",
+    "SPOOL_URL",
     "FORWARD_URL",
     "FORWARD_SECRET",
     "FORWARD_ALLOW_PRIVATE",
@@ -193,6 +201,14 @@ const badSettings: Record<string, readonly string[]> = {
     "/readyz",
   ],
   STORAGE_URL: ["canary", "sqlite:", "mysql://user:canary@host/db", "file:canary"],
+  SPOOL_URL: [
+    "canary",
+    "memory:",
+    "sqlite:",
+    "sqlite::memory:",
+    "kv:",
+    "postgres://user:canary@host/db",
+  ],
   FORWARD_URL: ["canary", "/canary", "ftp://canary.example/", "javascript:canary"],
   FORWARD_SECRET: ["canary-15-chars", "canary-canary-canary\r\n"],
   FORWARD_ALLOW_PRIVATE: ["yes", "TRUE", "2"],
@@ -212,6 +228,25 @@ for (const [name, values] of Object.entries(badSettings)) {
     });
   }
 }
+
+const samePlaces: readonly [storage: string | undefined, spool: string][] = [
+  ["sqlite:./a.db", "sqlite:./a.db"],
+  ["sqlite:./a.db", "sqlite:a.db"],
+  ["sqlite:///data/a.db", "sqlite:/data/a.db"],
+  [undefined, "sqlite:imggo-webhooks.db"],
+];
+for (const [STORAGE_URL, SPOOL_URL] of samePlaces) {
+  test(`readSettings() refuses ${SPOOL_URL} as the spool of ${STORAGE_URL}`, () => {
+    expect(problems({ ...valid, STORAGE_URL, SPOOL_URL }))
+      .toEqual(["SPOOL_URL: expected another place than the storage's"]);
+  });
+}
+
+test("readSettings() refuses a storage as its own spool", () => {
+  const storage = memoryStorage();
+  expect(problems(valid, { storage, spool: storage }))
+    .toEqual(["spool, in the configuration: expected another place than the storage's"]);
+});
 
 test("readSettings() says that the secret is not set", () => {
   for (const env of [{}, { WEBHOOK_SECRET: "" }]) {
@@ -262,6 +297,7 @@ test("readSettings() refuses values of the wrong type in the configuration", () 
     host: 5,
     path: ["/webhook"],
     storage: {},
+    spool: 5,
     forwardUrl: 7,
     forwardAllowPrivate: 1.5,
     role: 7,
