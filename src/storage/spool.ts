@@ -23,6 +23,8 @@ export interface SpoolOptions {
 
 // More would wait for a storage that hangs than a receiver lets wait.
 const mostWaiting = 500;
+// The spool may be locked: by a backup, or by another process that hangs.
+const spoolWithinMs = 1_000;
 const pingWithinMs = 1_000;
 
 /**
@@ -76,38 +78,27 @@ export function withSpool(
   const accept = async (event: NewEvent, signal?: AbortSignal): Promise<Acceptance> => {
     signal?.throwIfAborted();
     await route.decided(signal);
-    let primaryError: unknown;
-    const spooling = route.spooling();
-    if (!spooling) {
+    if (route.spooling()) {
+      const kept = keep(event);
       try {
-        return await toPrimary(event, signal);
-      } catch (error) {
-        primaryError = error;
-        mover.begin(error);
+        return await within(kept, spoolWithinMs, () => new Error("late"), signal);
+      } catch {
+        // Out of its turn is better than not at all; stored in both, it is one event all the same.
+        return await eitherOf(toPrimary(event, signal), kept);
       }
     }
+    const direct = toPrimary(event, signal);
     try {
-      // Without the signal: what ended the wait for the storage must not end this.
-      return await route.write(() => toSpool(event));
-    } catch (spoolError) {
-      if (spooling) {
-        // Out of its turn is better than not at all.
-        try {
-          return await toPrimary(event, signal);
-        } catch (error) {
-          primaryError = error;
-        }
-      }
-      const [storage, local] = [primaryError, spoolError].map(describeError);
-      throw new StorageError(
-        "unavailable",
-        `The storage failed (${storage}), and so did the spool (${local}).`,
-        { cause: [primaryError, spoolError] },
-      );
-    } finally {
-      mover.wake();
+      return await direct;
+    } catch (error) {
+      mover.begin(error);
+      return await eitherOf(direct, keep(event));
     }
   };
+
+  // Without the caller's signal: what ends the wait for the storage must not end this.
+  const keep = (event: NewEvent): Promise<Acceptance> =>
+    route.write(() => toSpool(event)).finally(mover.wake);
 
   const pingPrimary = async (): Promise<StorageHealth | void> => {
     const late = () => new StorageError("unavailable", "The storage did not answer in time.");
@@ -156,6 +147,24 @@ export function withSpool(
       await Promise.all(closing);
     },
   };
+}
+
+/** What the first of the two to succeed says. */
+async function eitherOf(
+  stored: Promise<Acceptance>,
+  spooled: Promise<Acceptance>,
+): Promise<Acceptance> {
+  try {
+    return await Promise.any([stored, spooled]);
+  } catch (error) {
+    const cause = (error as AggregateError).errors;
+    const [storage, spool] = cause.map(describeError);
+    throw new StorageError(
+      "unavailable",
+      `The storage failed (${storage}), and so did the spool (${spool}).`,
+      { cause },
+    );
+  }
 }
 
 /** Whether the spool is none, so that nothing is to be put there. */

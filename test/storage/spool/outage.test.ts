@@ -1,9 +1,11 @@
-import type { Storage } from "imggo-webhooks";
-import { describe, expect, test, vi } from "vitest";
+import type { NewEvent, Storage } from "imggo-webhooks";
+import { sqliteStorage } from "imggo-webhooks/storage/sqlite";
+import { DatabaseSync } from "node:sqlite";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Condition } from "../../support/breakable-storage.ts";
 import { createGate } from "../../support/gate.ts";
 import { newEvent, repeatOf } from "../../support/new-event.ts";
-import { setUp } from "../../support/spool-under-test.ts";
+import { newFile, setUp } from "../../support/spool-under-test.ts";
 import { expectBytes } from "../contract/calls.ts";
 
 describe("withSpool() in an outage", () => {
@@ -206,6 +208,40 @@ describe("withSpool() in an outage", () => {
     await Promise.all(senders);
     expect(new Set(broken.taken)).toEqual(new Set([...broken.taken, ...answers]));
     expect(new Set(broken.taken).size).toBe(broken.taken.length);
+  });
+
+  test("accept() takes the storage where the spool is locked, and stores the event once", async () => {
+    const file = await newFile();
+    await sqliteStorage(file).ping();
+    const holder = new DatabaseSync(file);
+    holder.exec("BEGIN IMMEDIATE");
+    onTestFinished(() => void (holder.isOpen && holder.close()));
+    const { accept, allMoved, stored } = await setUp({ file });
+    const startedAt = performance.now();
+    const { id } = await accept();
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    expect(await stored()).toEqual([id]);
+    holder.close();
+    await allMoved();
+    expect(await stored()).toEqual([id]);
+  });
+
+  test("accept() leaves the caller its bytes, also where the storage takes them late", async () => {
+    const { open, opened } = createGate();
+    const { storage, primary, broken } = await setUp({ primaryWithinMs: 50 });
+    const { accept } = primary;
+    Object.assign(broken.storage, {
+      async accept(event: NewEvent) {
+        await opened;
+        return await accept(event);
+      },
+      ping: () => Promise.reject(new Error("not yet")),
+    });
+    const event = await newEvent({ body: Uint8Array.of(1, 2, 3) });
+    await storage.accept(event);
+    event.body.fill(0);
+    open();
+    await vi.waitFor(async () => expectBytes(await primary.body(event.id), Uint8Array.of(1, 2, 3)));
   });
 
   test("accept() takes the storage where the spool fails, and rejects where both do", async () => {
