@@ -134,6 +134,8 @@ export function createMover({ primary, spool, route, logger }: MoverParts): Move
         throw error;
       }
       fault = undefined;
+      // What was broken off says nothing of the storage.
+      if (stopping.aborted) return;
       primaryIs = "down";
       announceFailure(error.cause);
       tryAgain();

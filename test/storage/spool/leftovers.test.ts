@@ -5,6 +5,26 @@ import { newEvent, repeatOf } from "../../support/new-event.ts";
 import { root, runtimes, startProcess } from "../../support/process.ts";
 import { newFile, setUp } from "../../support/spool-under-test.ts";
 
+/** Processes over one storage and one spool. */
+async function processes() {
+  const primary = await newFile("events.db");
+  const spool = await newFile();
+  const script = `${root}test/support/spool-process.ts`;
+  const run = async (kill: RegExp | undefined, ...args: string[]) => {
+    const child = startProcess([...runtimes.node, script, primary, spool, ...args], {
+      cwd: root,
+      env: {},
+    });
+    onTestFinished(async () => void await child.end("SIGKILL"));
+    if (kill) {
+      await child.prints(kill);
+      await child.end("SIGKILL");
+    } else expect(await child.ended, child.output()).toBe(0);
+    return [...child.output().matchAll(/^accepted (\S+)\n/gm)].map(([, id = ""]) => id);
+  };
+  return { run, primary };
+}
+
 describe("withSpool() over a spool that is not empty", () => {
   test("moves what an earlier process left, in order, before anything else", async () => {
     const earlier = await setUp();
@@ -107,21 +127,7 @@ describe("withSpool() over a spool that is not empty", () => {
   });
 
   test("a killed process loses nothing that it accepted, and moves nothing twice", async () => {
-    const primary = await newFile("events.db");
-    const spool = await newFile();
-    const script = `${root}test/support/spool-process.ts`;
-    const run = async (kill: RegExp | undefined, ...args: string[]) => {
-      const child = startProcess([...runtimes.node, script, primary, spool, ...args], {
-        cwd: root,
-        env: {},
-      });
-      onTestFinished(async () => void await child.end("SIGKILL"));
-      if (kill) {
-        await child.prints(kill);
-        await child.end("SIGKILL");
-      } else expect(await child.ended, child.output()).toBe(0);
-      return [...child.output().matchAll(/^accepted (\S+)\n/gm)].map(([, id = ""]) => id);
-    };
+    const { run, primary } = await processes();
     const accepted = await run(/^enough$/m, "accept");
     expect(accepted.length).toBeGreaterThanOrEqual(300);
     await run(/^moved 70$/m, "move");
@@ -140,5 +146,11 @@ describe("withSpool() over a spool that is not empty", () => {
         deliveries: [{ state: "pending", attempts: 0 }],
       });
     }
+  });
+
+  test("keeps no process alive", async () => {
+    const { run } = await processes();
+    const [left] = await run(undefined, "leave");
+    expect(left).toBeDefined();
   });
 });
