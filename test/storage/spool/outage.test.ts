@@ -192,6 +192,45 @@ describe("withSpool() in an outage", () => {
     expect(await stored()).toHaveLength(1);
   });
 
+  test("a long queue is moved several at once, but of one job in order, though some fail", async () => {
+    const { broken, storage, primary, allMoved, stored } = await setUp();
+    broken.is("rejects");
+    // Both ends of each job, one after the other.
+    const events = await Promise.all(
+      Array.from({ length: 800 }, (_, index) => {
+        const event = index % 2 ? "job.succeeded" : "job.failed";
+        return newEvent({ event, jobId: `job_${index >> 1}` });
+      }),
+    );
+    await Promise.all(events.map((event) => storage.accept(event)));
+
+    const { accept } = primary;
+    const jobs: (string | null)[] = [];
+    let most = 0;
+    let overlaps = 0;
+    let calls = 0;
+    Object.assign(primary, {
+      async accept(event: NewEvent) {
+        if (jobs.includes(event.jobId)) overlaps++;
+        most = Math.max(most, jobs.push(event.jobId));
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 3));
+        jobs.splice(jobs.indexOf(event.jobId), 1);
+        if (++calls % 150 === 0) throw new Error("one of 150");
+        return await accept(event);
+      },
+    });
+    broken.is("works");
+    await allMoved();
+    expect(most).toBeGreaterThan(1);
+    expect(overlaps).toBe(0);
+    const order = await stored();
+    expect([...order].sort()).toEqual(events.map(({ id }) => id).sort());
+    for (let index = 0; index < events.length; index += 2) {
+      const [failed, succeeded] = events.slice(index, index + 2).map(({ id }) => order.indexOf(id));
+      expect(failed).toBeLessThan(succeeded ?? -1);
+    }
+  });
+
   test("accept() goes back to the storage under an unending load", async () => {
     const { broken, storage, acceptMany, log } = await setUp();
     broken.is("rejects");
