@@ -14,7 +14,9 @@ const config: ViteUserConfig = defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: "Deno" in globalThis ? [] : ["test/**/*.deno.test.ts"],
+    exclude: Object.entries({ Bun: "bun", Deno: "deno" })
+      .filter(([runtime]) => !(runtime in globalThis))
+      .map(([, name]) => `test/**/*.${name}.test.ts`),
     testTimeout: 20_000,
     hookTimeout: 30_000,
   },

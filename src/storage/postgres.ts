@@ -1,4 +1,4 @@
-import { pause } from "../deadline.ts";
+import { pause, within } from "../deadline.ts";
 import { classify, mayPass } from "./postgres/classify.ts";
 import { type Database, databaseOf, type PostgresClient, type Query } from "./postgres/client.ts";
 import { migrate } from "./postgres/migrate.ts";
@@ -38,13 +38,16 @@ export type {
 export interface PostgresStorageOptions {
   /**
    * The schema in which the storage keeps its tables: 1 to 50 lower-case letters, digits and `_`,
-   * no digit first. Default `imggo_webhooks`. It is made where it is missing.
+   * no digit and no `pg_` first. Default `imggo_webhooks`. It is made where it is missing.
    */
   readonly schema?: string;
 }
 
 // How long a call waits for a database that is away, where its caller sets no end.
 const retryWithinMs = 4_000;
+
+// Some clients wait for ever for an answer that is lost, and everybody would wait with them.
+const migrateWithinMs = 30_000;
 
 /**
  * Keeps events in PostgreSQL (14 or newer), for any number of receivers and workers at once. As
@@ -64,9 +67,10 @@ export function postgresStorage(
   client: PostgresClient,
   { schema = "imggo_webhooks" }: PostgresStorageOptions = {},
 ): Storage {
-  if (!/^[a-z_][a-z0-9_]{0,49}$/.test(schema)) {
+  if (!/^(?!pg_)[a-z_][a-z0-9_]{0,49}$/.test(schema)) {
     throw new TypeError(
-      "postgresStorage() expects a schema of 1 to 50 lower-case letters, digits and _.",
+      "postgresStorage() expects a schema of 1 to 50 lower-case letters, digits and _, which begins " +
+        "with no digit and not with pg_.",
     );
   }
   const database = databaseOf(client);
@@ -81,7 +85,11 @@ export function postgresStorage(
   const use = async <T>(work: (database: Database) => Promise<T>): Promise<T> => {
     if (closed) throw new StorageError("unavailable", "PostgreSQL: the storage is closed.");
     try {
-      migrated ??= migrate(database, schema);
+      migrated ??= within(
+        migrate(database, schema),
+        migrateWithinMs,
+        () => new StorageError("unavailable", "PostgreSQL: the tables could not be made in time."),
+      );
       await migrated.catch((error) => {
         migrated = undefined;
         throw error;
@@ -145,7 +153,11 @@ export function postgresStorage(
           maxAttempts,
           turn++ % processors.length,
           lastAttemptLost,
-        ]);
+        ]).catch((error) => {
+          // What was claimed before is not left to run out.
+          if (claims.length + exhausted.length > 0) return [];
+          throw error;
+        });
         watermarks.learn(rows);
         for (const row of rows) {
           const { id: eventId, processor, fence, received_at: receivedAt } = row;

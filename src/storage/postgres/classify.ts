@@ -26,7 +26,7 @@ const classes: readonly ErrorClass[] = [
   },
   {
     code: "schema",
-    codes: /^(?:42P0[17]|42703|42710|42723|42883|3F000)$/,
+    codes: /^(?:42P0[17]|42703|42710|42723|42804|42883|3F000)$/,
     advice: "The schema's tables are not those of this program: name another schema.",
   },
   {
@@ -46,11 +46,19 @@ const classes: readonly ErrorClass[] = [
 /** What an error of PostgreSQL, of a client or of the network means, and what to do about it. */
 export function classify(error: unknown): StorageError {
   if (error instanceof StorageError) return error;
-  const { code = "", message = "" } = Object(error) as { code?: unknown; message?: unknown };
-  const found = classes.find(({ codes }) => codes.test(String(code)));
+  const { message = "" } = Object(error) as { message?: unknown };
+  const code = codeOf(error);
+  const found = classes.find(({ codes }) => codes.test(code));
   // What the network says may come without words, or as several errors at once.
-  const text = `PostgreSQL: ${message || code || "no connection"}. ${found?.advice ?? ""}`.trim();
+  const said = String(message || code || "no connection").replace(/\.$/, "");
+  const text = `PostgreSQL: ${said}. ${found?.advice ?? ""}`.trim();
   return new StorageError(found?.code ?? "unavailable", text, { cause: error });
+}
+
+/** The SQLSTATE of an answer, which Bun has beside a code of its own, or what the network says. */
+export function codeOf(error: unknown): string {
+  const { code, errno } = Object(error) as { code?: unknown; errno?: unknown };
+  return String(typeof errno === "string" ? errno : code ?? "");
 }
 
 /** Whether the same call may well succeed a moment later. */

@@ -1,9 +1,13 @@
 import { pause, within } from "../../deadline.ts";
 import { StorageError } from "../storage.ts";
+import { codeOf } from "./classify.ts";
 
 /** A client of the package `postgres`, or one that is made like it, such as Bun's `SQL`. */
 export interface PostgresSql extends PostgresTransaction {
-  begin<T>(work: (transaction: PostgresTransaction) => Promise<T>): Promise<unknown>;
+  begin<T>(
+    options: string,
+    work: (transaction: PostgresTransaction) => Promise<T>,
+  ): Promise<unknown>;
   /** Bun's has none: then nothing wakes a worker but its own asking. */
   listen?(channel: string, onNotify: () => void): Promise<{ unlisten(): Promise<void> }>;
 }
@@ -16,6 +20,10 @@ export interface PostgresTransaction {
 
 /** A `Pool` of the package `pg`. */
 export interface PgPool {
+  /** How many connections it has. A `Client`, which is but one, has no such number. */
+  readonly totalCount: number;
+  /** Of a pool with `max` 1 none is kept to listen. */
+  readonly options?: { readonly max?: number | undefined };
   connect(): Promise<PgClient>;
   // deno-lint-ignore no-explicit-any -- Node's EventEmitter takes any listener
   on(event: "error", listener: (...values: any[]) => void): unknown;
@@ -24,7 +32,7 @@ export interface PgPool {
 /** A connection that a `Pool` of the package `pg` lends. */
 export interface PgClient {
   // deno-lint-ignore no-explicit-any -- each client has narrower types of its own
-  query(text: string, values?: any[]): Promise<{ rows: any[] }>;
+  query(text: string, values?: any[]): Promise<{ rows: any[]; command: string }>;
   release(destroy?: boolean): void;
   // deno-lint-ignore no-explicit-any -- Node's EventEmitter takes any listener
   on(event: string, listener: (...values: any[]) => void): unknown;
@@ -55,6 +63,12 @@ export interface Database {
 // word, and a pool of such connections would never recover.
 const answerWithinMs = 10_000;
 
+// As often a connection that only listens is asked for an answer, for the same reason.
+const askEveryMs = 30_000;
+
+// What a step has to see of others' commits, whatever the server's default is.
+const isolation = "ISOLATION LEVEL READ COMMITTED";
+
 const noAnswer = () =>
   new StorageError("unavailable", `PostgreSQL gave no answer within ${answerWithinMs} ms.`);
 
@@ -64,10 +78,16 @@ const noAnswer = () =>
  * @throws {TypeError} when it is none of them.
  */
 export function databaseOf(client: PostgresClient): Database {
-  if ("unsafe" in client && typeof client.begin === "function") return fromSql(client);
-  if ("connect" in client && typeof client.connect === "function") return fromPool(client);
+  const { unsafe, begin, connect, totalCount } = Object(client) as Partial<PostgresSql & PgPool>;
+  if (typeof unsafe === "function" && typeof begin === "function") {
+    return fromSql(client as PostgresSql);
+  }
+  if (typeof connect === "function" && typeof totalCount === "number") {
+    return fromPool(client as PgPool);
+  }
   throw new TypeError(
-    "postgresStorage() expects the client that `postgres(url)` gives, or a `Pool` of `pg`.",
+    "postgresStorage() expects what `postgres(url)` gives, or `new Pool()` of the package `pg`: " +
+      "one connection is not enough.",
   );
 }
 
@@ -81,7 +101,7 @@ function fromSql(client: PostgresSql): Database {
   return {
     query: queryOf(client),
     transaction: async <T>(work: (query: Query, sql: unknown) => Promise<T>) =>
-      await client.begin((sql) => work(queryOf(sql), sql)) as T,
+      await client.begin(isolation, (sql) => work(queryOf(sql), sql)) as T,
     listen: (channel, onNotify) =>
       keepListening(async (signal) => {
         // Once it listens, the client itself connects again where it has to.
@@ -98,14 +118,11 @@ function fromPool(pool: PgPool): Database {
 
   /** Lends a connection. One on which the work fails is not used again. */
   const borrow = async <T>(work: (client: PgClient) => Promise<T>): Promise<T> => {
-    const connecting: Promise<PgClient | undefined> = pool.connect();
+    const connecting = pool.connect();
     const client = await within(connecting, answerWithinMs, noAnswer).catch((error) => {
-      connecting.then((late) => late?.release(), ignore);
+      connecting.then((late) => late.release(), ignore);
       throw error;
     });
-    if (client === undefined) {
-      throw new TypeError("postgresStorage() expects a `Pool` of `pg`, got a `Client`.");
-    }
     client.on("error", ignore);
     let broken = true;
     try {
@@ -131,30 +148,54 @@ function fromPool(pool: PgPool): Database {
     async transaction(work) {
       const [ended] = await Promise.allSettled([borrow(async (client) => {
         const query = queryOf(client);
-        await query("BEGIN");
+        await query(`BEGIN ${isolation}`);
         const [worked] = await Promise.allSettled([work(query, client)]);
-        await query(worked.status === "fulfilled" ? "COMMIT" : "ROLLBACK");
+        if (worked.status === "fulfilled") await commit(client);
+        else await query("ROLLBACK");
         return worked;
       })]);
       const result = ended.status === "fulfilled" ? ended.value : ended;
       if (result.status === "rejected") throw result.reason;
       return result.value;
     },
-    listen: (channel, onNotify) =>
-      keepListening((signal) =>
+    listen(channel, onNotify) {
+      if (pool.options?.max === 1) return ignore;
+      return keepListening((signal) =>
         borrow(async (client) => {
+          const query = queryOf(client);
           const end = new AbortController();
+          const onEnd = () => end.abort();
+          const ended = AbortSignal.any([signal, end.signal]);
           client.on("notification", onNotify);
-          client.on("end", () => end.abort());
-          await client.query(`LISTEN ${channel}`);
-          // What came while nobody listened.
-          onNotify();
-          await aborted(AbortSignal.any([signal, end.signal]));
+          client.on("end", onEnd);
+          try {
+            await query(`LISTEN "${channel}"`);
+            // What came while nobody listened.
+            onNotify();
+            while (!ended.aborted) {
+              await pause(askEveryMs, ended);
+              if (!ended.aborted) await query("SELECT 1");
+            }
+          } finally {
+            client.off("notification", onNotify);
+            client.off("end", onEnd);
+          }
           // So that the connection, which still listens, is not used for anything else.
           throw new StorageError("unavailable", "PostgreSQL: no longer listening.");
         })
-      ),
+      );
+    },
   };
+}
+
+/** Commits. PostgreSQL answers a transaction in which a statement failed without an error. */
+async function commit(client: PgClient): Promise<void> {
+  const { command } = await within(client.query("COMMIT"), answerWithinMs, noAnswer);
+  if (command !== "COMMIT") {
+    throw Object.assign(new Error("a statement failed, and nothing was committed"), {
+      code: "25P02",
+    });
+  }
 }
 
 /** Listens again and again until it is ended. */
@@ -183,8 +224,7 @@ function aborted(signal: AbortSignal): Promise<void> {
  * the connection. https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 function isAnswer(error: unknown): boolean {
-  const { code } = Object(error) as { code?: unknown };
-  return typeof code === "string" && /^(?!57P|08|XX)[0-9FHPX][0-9A-Z]{4}$/.test(code);
+  return /^(?!57P|08|XX)[0-9FHPX][0-9A-Z]{4}$/.test(codeOf(error));
 }
 
 function ignore(): void {}

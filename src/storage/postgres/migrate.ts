@@ -5,9 +5,10 @@ import { migrations } from "./schema.ts";
 /**
  * Makes or migrates the tables of a schema. Any number of processes may do so at once.
  *
- * @throws {StorageError} `schema`, when they are of a newer version.
+ * @throws {StorageError} `schema`, when they are of a newer version, or the client's settings unfit.
  */
 export async function migrate(database: Database, schema: string): Promise<void> {
+  await checkSession(database.query);
   if (await versionOf(database.query, schema) === migrations.length) return;
   await database.transaction(async (query) => {
     // Held until the transaction ends, which a pooler lets through.
@@ -27,6 +28,26 @@ export async function migrate(database: Database, schema: string): Promise<void>
       await query(`INSERT INTO ${quoted}.migrations (version) VALUES ($1::integer)`, [index + 1]);
     }
   });
+}
+
+/** Refuses settings of a client with which the statements would go wrong without a word. */
+async function checkSession(query: Query): Promise<void> {
+  const [row] = await query<{ isolation_level: unknown }>(
+    "SELECT current_setting('transaction_isolation') AS isolation_level",
+  );
+  if (row?.isolation_level === undefined) {
+    throw new StorageError(
+      "schema",
+      "PostgreSQL: expected a client that gives columns by the names they have, without `transform`.",
+    );
+  }
+  if (row.isolation_level !== "read committed") {
+    throw new StorageError(
+      "schema",
+      "PostgreSQL: expected sessions whose default_transaction_isolation is read committed, got " +
+        `${row.isolation_level}.`,
+    );
+  }
 }
 
 /** How many migrations a schema has seen: 0 where it is not there. */

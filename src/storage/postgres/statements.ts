@@ -44,7 +44,7 @@ export function statementsFor(schema: string): Statements {
           SELECT event_seq, processor, attempts, due_at FROM ${deliveries}
           WHERE processor = wanted.name AND state < 2
             AND due_at <= statement_timestamp() AND due_at >= wanted.since
-          ORDER BY due_at, event_seq LIMIT $2::integer FOR UPDATE SKIP LOCKED
+          ORDER BY due_at, event_seq LIMIT $2::bigint FOR UPDATE SKIP LOCKED
         ) due
       ), ranked AS (
         SELECT due.*, row_number() OVER (PARTITION BY processor ORDER BY due_at, event_seq) AS rank
@@ -52,10 +52,10 @@ export function statementsFor(schema: string): Statements {
       ), picked AS MATERIALIZED (
         SELECT ranked.event_seq, processor, rank, place, ranked.due_at, events.id, received_at,
           CASE WHEN events.state = 'superseded' THEN 'withdrawn'
-            WHEN attempts >= $4::integer THEN 'exhausted' ELSE 'claimed' END AS what
+            WHEN attempts >= $4::bigint THEN 'exhausted' ELSE 'claimed' END AS what
         FROM (
           SELECT * FROM ranked
-          ORDER BY rank, (place + $5::integer) % (SELECT count(*) FROM wanted) LIMIT $2::integer
+          ORDER BY rank, (place + $5::bigint) % (SELECT count(*) FROM wanted) LIMIT $2::bigint
         ) ranked JOIN ${events} ON seq = event_seq
       ), withdrawn AS (
         DELETE FROM ${deliveries} d USING picked
@@ -114,17 +114,22 @@ export function statementsFor(schema: string): Statements {
 
     event: `${describedEvent} WHERE e.id = $1::text`,
 
-    page: `${describedEvent} WHERE e.seq < $1::bigint ORDER BY e.seq DESC LIMIT $2::integer`,
+    page: `${describedEvent} WHERE e.seq < $1::bigint ORDER BY e.seq DESC LIMIT $2::bigint`,
 
     body: `SELECT body FROM ${events} WHERE id = $1::text`,
 
-    prune: `WITH forgotten AS (
-        DELETE FROM ${keys} WHERE expires_at <= statement_timestamp()
+    // Of the keys, too, only so many, or the statement that comes after a long pause takes too long;
+    // and none that another one is at, or two of them could wait for each other.
+    prune: `WITH expired AS MATERIALIZED (
+        SELECT digest FROM ${keys} WHERE expires_at <= statement_timestamp()
+        ORDER BY expires_at LIMIT greatest($2::bigint, 1000) FOR UPDATE SKIP LOCKED
+      ), forgotten AS (
+        DELETE FROM ${keys} USING expired WHERE keys.digest = expired.digest
       ), done AS MATERIALIZED (
         SELECT seq, key FROM ${events} e
         WHERE received_at < to_timestamp($1::float8 / 1000) AND state <> 'quarantined'
           AND NOT EXISTS (SELECT FROM ${deliveries} d WHERE event_seq = seq AND d.state <> 2)
-        ORDER BY seq LIMIT $2::integer FOR UPDATE SKIP LOCKED
+        ORDER BY seq LIMIT $2::bigint FOR UPDATE SKIP LOCKED
       ), expiring AS (
         UPDATE ${keys} SET expires_at = statement_timestamp() + ${interval("$3")}
         FROM done WHERE digest = ${schema}.digest_of(done.key)
