@@ -25,7 +25,8 @@ export function keepLease(
   },
 ): KeptLease {
   let heldUntil = heldSince + leaseMs;
-  let expiry = setTimeout(lost, heldUntil - performance.now());
+  const untilExpiry = () => Math.max(0, heldUntil - performance.now());
+  let expiry = setTimeout(lost, untilExpiry());
   let released = false;
 
   const renew = async () => {
@@ -36,7 +37,7 @@ export function keepLease(
       if (!renewed) return lost();
       heldUntil = askedAt + leaseMs;
       clearTimeout(expiry);
-      expiry = setTimeout(lost, heldUntil - performance.now());
+      expiry = setTimeout(lost, untilExpiry());
     } catch {
       logger.warn("lease not renewed", { id: lease.eventId, processor: lease.processor });
     }

@@ -100,8 +100,19 @@ function fromSql(client: PostgresSql): Database {
     );
   return {
     query: queryOf(client),
-    transaction: async <T>(work: (query: Query, sql: unknown) => Promise<T>) =>
-      await client.begin(isolation, (sql) => work(queryOf(sql), sql)) as T,
+    async transaction<T>(work: (query: Query, sql: unknown) => Promise<T>) {
+      let lost = false;
+      const ended = client.begin(isolation, async (sql) => {
+        const [worked] = await Promise.allSettled([work(queryOf(sql), sql)]);
+        if (worked.status === "fulfilled") return worked.value;
+        // Once a connection is closed, `ended` rejects; `postgres` would roll back all the same, and
+        // throw where nobody can catch it: https://github.com/porsager/postgres/issues/1208
+        await pause(0);
+        return lost ? await new Promise<never>(ignore) : await Promise.reject(worked.reason);
+      });
+      ended.catch(() => lost = true);
+      return await ended as T;
+    },
     listen: (channel, onNotify) =>
       keepListening(async (signal) => {
         // Once it listens, the client itself connects again where it has to.
