@@ -56,11 +56,19 @@ const migrateWithinMs = 30_000;
  *
  * The tables are made, or migrated, at the first use, and until that succeeds at every use. What is
  * on the way of a request needs nothing of its session and goes through a transaction pooler;
- * `LISTEN`, by which workers hear of new events, does not: behind one they ask once a second.
+ * `LISTEN`, by which workers hear of new events, does not: behind one they ask once a second. With
+ * one, `postgres` wants the option `prepare: false`, or it fails to commit what is `transactional`.
  *
- * @param client What `postgres(url)` gives, a `Pool` of `pg`, or Bun's `SQL`. It stays the caller's:
- * `close()` does not end it. With processors that are `transactional` it needs more connections
- * than the worker's `concurrency`.
+ * For a process that lasts, `Pool` of `pg` with a `connectionTimeoutMillis` is the soundest client: a
+ * connection whose other end is gone without a word is given up after 10 s. With `postgres` and Bun's
+ * `SQL` the calls on such a one fail after 10 s, too, but only the operating system ends it, on Linux
+ * after a quarter of an hour. And `postgres` 3.4 may lose a connection for good, or throw outside of
+ * any promise, when it is closed amid a write (https://github.com/porsager/postgres/issues/1208).
+ *
+ * @param client What `postgres(url)` gives, without `transform`; a `Pool` of `pg`; or Bun's `SQL`. It
+ * stays the caller's: `close()` does not end it. `Pool` lends one connection to a worker that listens,
+ * and each `transactional` processor has one while it runs: with fewer than those and one more, leases
+ * cannot be renewed, and what takes longer than its lease is run again.
  * @throws {TypeError} when an argument is none of these.
  */
 export function postgresStorage(

@@ -72,6 +72,10 @@ const isolation = "ISOLATION LEVEL READ COMMITTED";
 const noAnswer = () =>
   new StorageError("unavailable", `PostgreSQL gave no answer within ${answerWithinMs} ms.`);
 
+/** PostgreSQL ends a transaction in which a statement failed by a rollback, and calls that no error. */
+const notCommitted = () =>
+  Object.assign(new Error("a statement failed, and nothing was committed"), { code: "25P02" });
+
 /**
  * What is common to the clients.
  *
@@ -102,8 +106,15 @@ function fromSql(client: PostgresSql): Database {
     query: queryOf(client),
     async transaction<T>(work: (query: Query, sql: unknown) => Promise<T>) {
       let lost = false;
+      let transactionId: unknown;
       const ended = client.begin(isolation, async (sql) => {
-        const [worked] = await Promise.allSettled([work(queryOf(sql), sql)]);
+        const query = queryOf(sql);
+        const [worked] = await Promise.allSettled([(async () => {
+          const result = await work(query, sql);
+          const [row] = await query<{ id: string }>("SELECT pg_current_xact_id()::text AS id");
+          transactionId = row?.id;
+          return result;
+        })()]);
         if (worked.status === "fulfilled") return worked.value;
         // Once a connection is closed, `ended` rejects; `postgres` would roll back all the same, and
         // throw where nobody can catch it: https://github.com/porsager/postgres/issues/1208
@@ -111,7 +122,14 @@ function fromSql(client: PostgresSql): Database {
         return lost ? await new Promise<never>(ignore) : await Promise.reject(worked.reason);
       });
       ended.catch(() => lost = true);
-      return await ended as T;
+      const result = await ended as T;
+      // These clients do not tell that a commit was answered by a rollback.
+      const [row] = await queryOf(client)<{ status: string }>(
+        "SELECT pg_xact_status($1::text::xid8) AS status",
+        [transactionId],
+      );
+      if (row?.status !== "committed") throw notCommitted();
+      return result;
     },
     listen: (channel, onNotify) =>
       keepListening(async (signal) => {
@@ -161,8 +179,12 @@ function fromPool(pool: PgPool): Database {
         const query = queryOf(client);
         await query(`BEGIN ${isolation}`);
         const [worked] = await Promise.allSettled([work(query, client)]);
-        if (worked.status === "fulfilled") await commit(client);
-        else await query("ROLLBACK");
+        if (worked.status === "rejected") {
+          await query("ROLLBACK");
+        } else {
+          const { command } = await within(client.query("COMMIT"), answerWithinMs, noAnswer);
+          if (command !== "COMMIT") throw notCommitted();
+        }
         return worked;
       })]);
       const result = ended.status === "fulfilled" ? ended.value : ended;
@@ -197,16 +219,6 @@ function fromPool(pool: PgPool): Database {
       );
     },
   };
-}
-
-/** Commits. PostgreSQL answers a transaction in which a statement failed without an error. */
-async function commit(client: PgClient): Promise<void> {
-  const { command } = await within(client.query("COMMIT"), answerWithinMs, noAnswer);
-  if (command !== "COMMIT") {
-    throw Object.assign(new Error("a statement failed, and nothing was committed"), {
-      code: "25P02",
-    });
-  }
 }
 
 /** Listens again and again until it is ended. */

@@ -132,7 +132,7 @@ describe.each(clients)("postgresStorage() by the client %s", (client, connect) =
 });
 
 describe("postgresStorage()", () => {
-  test("says what it expects as a client", async () => {
+  test("says what it expects as a client", () => {
     const single = new pg.Client();
     const wrong: unknown[] = [null, undefined, "postgres://localhost", {}, () => {}, single];
     for (const each of wrong) {

@@ -204,13 +204,12 @@ describe.each(["pg", "postgres"] as const)("transactional() by the client %s", (
       await write();
       // Not awaited, it fails after the success of the delivery was written, before the commit.
       if (attempt === 1) setImmediate(() => void run("SELECT 1 / 0").catch(() => {}));
-    }, { leaseMs: 300 });
+    });
     const id = await send();
     await ended(id).toMatchObject({
       state: "succeeded",
       attempts: 2,
-      // The client `postgres` does not tell: the lease ends.
-      lastError: name === "pg" ? expect.stringContaining("nothing was committed") : null,
+      lastError: expect.stringMatching(/nothing was committed|division by zero/),
     });
     expect(await effects()).toEqual([id]);
   });
@@ -274,7 +273,7 @@ describe.each(["pg", "postgres"] as const)("transactional() by the client %s", (
 test.each([
   ["memory", () => memoryStorage()],
   ["sqlite", () => sqliteStorage(":memory:")],
-])("createReceiver() refuses what is transactional on the storage %s", async (_, open) => {
+])("createReceiver() refuses what is transactional on the storage %s", (_, open) => {
   const storage = open();
   onTestFinished(() => storage.close());
   const processors: Record<string, Processor> = { plain() {}, effect: transactional(() => {}) };
