@@ -28,6 +28,7 @@ describe.each(clients)("postgresStorage() by the client %s", (client, connect) =
       { length: count },
       () => postgresStorage(connect(server.url, { max: 2 }), { schema }),
     );
+    await Promise.all(storages.map((storage) => storage.ping()));
     const event = await newEvent();
     const answers = await Promise.all(storages.map((storage) => storage.accept(event)));
     expect(answers).toEqual(answers.map(() => expect.objectContaining({ id: event.id })));

@@ -14,6 +14,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { captureLog } from "../../support/captured-log.ts";
 import { createGate } from "../../support/gate.ts";
+import { newEvent } from "../../support/new-event.ts";
 import { connectPg, connectPostgres } from "../../support/postgres-clients.ts";
 import { type PostgresServer, startPostgres } from "../../support/postgres-server.ts";
 import { secret, signedRequest } from "../../support/signed-request.ts";
@@ -268,6 +269,25 @@ describe.each(["pg", "postgres"] as const)("transactional() by the client %s", (
     ).toEqual(["succeeded", "succeeded", "succeeded"]);
     expect((await effects()).sort()).toEqual([...ids].sort());
   });
+});
+
+test("complete() by the client postgres does not take a rollback for a commit", async () => {
+  const storage = postgresStorage(connectPostgres(server.url, { max: 1 }), {
+    schema: "rolled_back",
+  });
+  const [first, second] = [await newEvent(), await newEvent()];
+  for (const event of [first, second]) await storage.accept(event);
+  const request = { processors: ["a"], limit: 1, leaseMs: 60_000, maxAttempts: 8 };
+  const complete = async (text: string) => {
+    const [claim] = (await storage.claim(request)).claims;
+    return await storage.complete?.(claim!, (sql) => clients.postgres.runOf(sql)(text));
+  };
+  expect(await complete("SELECT 1")).toBe(true);
+  // Its `commit` is a prepared statement. Where that is gone, as behind a pooler, the transaction has
+  // failed, and it commits once more: the server rolls back.
+  await expect(complete("DEALLOCATE ALL")).rejects.toThrow(/nothing was committed/);
+  expect((await storage.get(first.id))?.deliveries).toMatchObject([{ state: "succeeded" }]);
+  expect((await storage.get(second.id))?.deliveries).toMatchObject([{ state: "running" }]);
 });
 
 test.each([
