@@ -243,11 +243,12 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Whether an error is an answer of PostgreSQL, by its SQLSTATE, and not one after which it ends
- * the connection. https://www.postgresql.org/docs/current/errcodes-appendix.html
+ * Whether an error is an answer of PostgreSQL, by its SQLSTATE, and its connection can be used again:
+ * not where the server ends it, nor where it cannot write, and a new one may reach one that can.
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 function isAnswer(error: unknown): boolean {
-  return /^(?!57P|08|XX)[0-9FHPX][0-9A-Z]{4}$/.test(codeOf(error));
+  return /^(?!57P|08|XX|25006|25P0[34])[0-9FHPX][0-9A-Z]{4}$/.test(codeOf(error));
 }
 
 function ignore(): void {}
