@@ -17,6 +17,8 @@ const config: ViteUserConfig = defineConfig({
     exclude: Object.entries({ Bun: "bun", Deno: "deno" })
       .filter(([runtime]) => !(runtime in globalThis))
       .map(([, name]) => `test/**/*.${name}.test.ts`),
+    // Much of the time goes by in waiting for processes, also where there are but two cores.
+    maxWorkers: 3,
     testTimeout: 20_000,
     hookTimeout: 30_000,
   },

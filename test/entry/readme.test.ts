@@ -19,7 +19,8 @@ let folder: string;
 let text: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(root, "test", ".readme-"));
-  text = await readFile(join(root, "src/entry/README.md"), "utf8");
+  const document = await readFile(join(root, "src/entry/README.md"), "utf8");
+  text = document.slice(document.indexOf("\n## Cloudflare Workers\n"));
 });
 afterAll(() => rm(folder, { recursive: true }));
 

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import pg from "pg";
 
 /** A PostgreSQL server of a test's own. */
 export interface PostgresServer {
@@ -41,7 +42,9 @@ export async function startPostgres(): Promise<PostgresServer> {
       throw new Error(`PostgreSQL did not start:\n${output.join("")}`, { cause });
     }
   };
+  const url = `postgres://postgres:a%20password@127.0.0.1:${port}/postgres`;
   const dispose = async () => {
+    await untilUnused(url);
     await server.stop();
     await rm(databaseDir, { recursive: true });
   };
@@ -52,8 +55,28 @@ export async function startPostgres(): Promise<PostgresServer> {
     await dispose();
     throw error;
   }
-  const url = `postgres://postgres:a%20password@127.0.0.1:${port}/postgres`;
   return { url, port, stop: () => server.stop(), start, dispose };
+}
+
+/**
+ * Waits, not for long, until no test is connected any more. A `pg` pool has ended before its
+ * connections have, and nobody hears the error of one that the server ends then.
+ */
+async function untilUnused(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    for (const giveUpAt = performance.now() + 2_000; performance.now() < giveUpAt;) {
+      const { rowCount } = await client.query(`SELECT FROM pg_stat_activity
+        WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`);
+      if (rowCount === 0) break;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await client.end();
+  } catch {
+    // It does not run, or was never ready.
+  }
 }
 
 async function freePort(): Promise<number> {
