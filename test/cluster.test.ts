@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { sign } from "imggo-webhooks";
-import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
+import { openPool } from "./support/postgres-clients.ts";
 import { startPostgres } from "./support/postgres-server.ts";
 import { listeningUrl, type Process, root, runtimes, startProcess } from "./support/process.ts";
 
@@ -98,8 +98,7 @@ test("a cluster loses nothing and does nothing twice, whatever of it is killed",
     await server.dispose();
     await rm(cwd, { recursive: true });
   });
-  const database = new pg.Pool({ connectionString: server.url, max: 1 });
-  database.on("error", () => {});
+  const database = openPool(server.url, { max: 1 });
   const query = async (text: string) => (await database.query(text)).rows;
   await query("CREATE TABLE effects (event_id text PRIMARY KEY)");
   await writeFile(join(cwd, "imggo.config.mjs"), config);

@@ -9,10 +9,17 @@ export interface ClientOptions {
   readonly max?: number;
 }
 
-/** A client of the package `pg`. */
-export function connectPg(url: string, { max = 4 }: ClientOptions = {}): pg.Pool & PgPool {
+/** A pool of the package `pg` for a whole file of tests, which ends it. */
+export function openPool(url: string, { max = 4 }: ClientOptions = {}): pg.Pool & PgPool {
   const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 3_000 });
+  // A connection that the end of the server closes.
   pool.on("error", () => {});
+  return pool;
+}
+
+/** A client of the package `pg`. */
+export function connectPg(url: string, options?: ClientOptions): pg.Pool & PgPool {
+  const pool = openPool(url, options);
   onTestFinished(() => pool.end());
   return pool;
 }

@@ -4,14 +4,14 @@ import { postgresStorage } from "imggo-webhooks/storage/postgres";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { newEvent } from "../../support/new-event.ts";
-import { connectPg } from "../../support/postgres-clients.ts";
+import { connectPg, openPool } from "../../support/postgres-clients.ts";
 import { type PostgresServer, startPostgres } from "../../support/postgres-server.ts";
 
 let server: PostgresServer;
 let administrator: pg.Pool;
 beforeAll(async () => {
   server = await startPostgres();
-  administrator = new pg.Pool({ connectionString: server.url });
+  administrator = openPool(server.url);
 });
 afterAll(async () => {
   await administrator.end();

@@ -4,14 +4,14 @@ import pg from "pg";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { newEvent } from "../../support/new-event.ts";
-import { clients, connectPg, connectPostgres } from "../../support/postgres-clients.ts";
+import { clients, connectPg, connectPostgres, openPool } from "../../support/postgres-clients.ts";
 import { type PostgresServer, startPostgres } from "../../support/postgres-server.ts";
 
 let server: PostgresServer;
 let administrator: pg.Pool;
 beforeAll(async () => {
   server = await startPostgres();
-  administrator = new pg.Pool({ connectionString: server.url });
+  administrator = openPool(server.url);
 });
 afterAll(async () => {
   await administrator.end();

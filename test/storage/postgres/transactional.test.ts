@@ -15,7 +15,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { captureLog } from "../../support/captured-log.ts";
 import { createGate } from "../../support/gate.ts";
 import { newEvent } from "../../support/new-event.ts";
-import { connectPg, connectPostgres } from "../../support/postgres-clients.ts";
+import { connectPg, connectPostgres, openPool } from "../../support/postgres-clients.ts";
 import { type PostgresServer, startPostgres } from "../../support/postgres-server.ts";
 import { secret, signedRequest } from "../../support/signed-request.ts";
 import { type WatchedStorage, watchStorage } from "../../support/watched-storage.ts";
@@ -25,8 +25,7 @@ let server: PostgresServer;
 let administrator: pg.Pool;
 beforeAll(async () => {
   server = await startPostgres();
-  administrator = new pg.Pool({ connectionString: server.url });
-  administrator.on("error", () => {});
+  administrator = openPool(server.url);
   await administrator.query(`CREATE TABLE parents (id int PRIMARY KEY);
     CREATE TABLE effects (id text PRIMARY KEY, place text NOT NULL,
       parent int REFERENCES parents DEFERRABLE INITIALLY DEFERRED)`);
