@@ -10,7 +10,7 @@ import {
 import { memoryStorage } from "imggo-webhooks/storage/memory";
 import { postgresStorage } from "imggo-webhooks/storage/postgres";
 import { sqliteStorage } from "imggo-webhooks/storage/sqlite";
-import pg from "pg";
+import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { captureLog } from "../../support/captured-log.ts";
 import { createGate } from "../../support/gate.ts";
