@@ -1,12 +1,16 @@
 // The contract is asynchronous and a Map is not; `async` makes a failure a rejection.
 // deno-lint-ignore-file require-await
 import { interleave } from "./interleave.ts";
+import { createExpectations } from "./memory/expectations.ts";
+import { createRejections } from "./memory/rejections.ts";
 import {
   type Acceptance,
   type Claim,
   type ClaimRequest,
   type ClaimResult,
+  type DeadFilter,
   type DeliveryState,
+  type EventFilter,
   type EventPage,
   type EventState,
   keyRetentionMs,
@@ -15,6 +19,7 @@ import {
   type NewEvent,
   type Outcome,
   type Storage,
+  type StorageStats,
   type StoredEvent,
 } from "./storage.ts";
 
@@ -25,6 +30,7 @@ interface MemoryDelivery {
   attempts: number;
   fence: number;
   dueAt: number;
+  endedAt: number | null;
   lastError: string | null;
 }
 
@@ -61,6 +67,13 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
   let sequence = 0;
   let turn = 0;
 
+  const isEnded = (jobId: string) =>
+    (eventsOfJob.get(jobId) ?? []).some(({ state }) =>
+      state === "accepted" || state === "superseded"
+    );
+  const { expectations, fulfil, count: countExpectations } = createExpectations(now, isEnded);
+  const { rejections, count: countRejections } = createRejections(now);
+
   const ofJob = (event: NewEvent, name: string) =>
     (eventsOfJob.get(event.jobId ?? "") ?? []).filter((each) =>
       each.event.event === name && each.event.state === "accepted"
@@ -82,7 +95,23 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
     withdraw(stored);
   };
 
+  const addDelivery = (stored: MemoryEvent, processor: string) => {
+    const delivery: MemoryDelivery = {
+      stored,
+      processor,
+      state: "pending",
+      attempts: 0,
+      fence: 0,
+      dueAt: now(),
+      endedAt: null,
+      lastError: null,
+    };
+    stored.deliveries.push(delivery);
+    open.add(delivery);
+  };
+
   const accept = (event: NewEvent): Acceptance => {
+    if (event.state === "accepted" && event.jobId !== null) fulfil(event.jobId);
     const known = keys.get(event.key);
     if (known !== undefined) {
       const duplicate = known.eventId !== event.id;
@@ -102,19 +131,7 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
       state: event.state,
       deliveries: [],
     };
-    for (const processor of event.processors) {
-      const delivery: MemoryDelivery = {
-        stored,
-        processor,
-        state: "pending",
-        attempts: 0,
-        fence: 0,
-        dueAt: now(),
-        lastError: null,
-      };
-      stored.deliveries.push(delivery);
-      open.add(delivery);
-    }
+    for (const processor of event.processors) addDelivery(stored, processor);
     if (event.state === "accepted" && event.jobId !== null) {
       if (event.event === "job.failed" && ofJob(event, "job.succeeded").length > 0) {
         supersede(stored);
@@ -129,8 +146,14 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
 
   const end = (delivery: MemoryDelivery, state: "succeeded" | "dead", error: string | null) => {
     delivery.state = state;
+    delivery.endedAt = now();
     delivery.lastError = error;
     open.delete(delivery);
+  };
+
+  const restart = (delivery: MemoryDelivery) => {
+    Object.assign(delivery, { state: "pending", attempts: 0, dueAt: now(), endedAt: null });
+    open.add(delivery);
   };
 
   const claim = ({ processors, limit, leaseMs, maxAttempts }: ClaimRequest): ClaimResult => {
@@ -183,6 +206,7 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
     id: event.id,
     key: event.key,
     state,
+    origin: event.origin,
     event: event.event,
     jobId: event.jobId,
     patternId: event.patternId,
@@ -190,22 +214,88 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
     size: body.byteLength,
     duplicates: keys.get(event.key)?.duplicates ?? 0,
     deliveries: deliveries
-      .map(({ processor, state, attempts, dueAt, lastError }) => ({
+      .map(({ processor, state, attempts, dueAt, endedAt, lastError }) => ({
         processor,
         state,
         attempts,
         dueAt: state === "pending" || state === "running" ? dueAt : null,
+        endedAt,
         lastError,
       }))
       .sort((a, b) => (a.processor < b.processor ? -1 : 1)),
   });
 
-  const list = (limit: number, cursor: string | undefined): EventPage => {
+  const matches = ({ event, state, deliveries }: MemoryEvent, filter: EventFilter) =>
+    [state, undefined].includes(filter.state) &&
+    [event.event, undefined].includes(filter.event) &&
+    [event.jobId, undefined].includes(filter.jobId) &&
+    [event.patternId, undefined].includes(filter.patternId) &&
+    event.receivedAt >= (filter.receivedAfter ?? -Infinity) &&
+    event.receivedAt < (filter.receivedBefore ?? Infinity) &&
+    (filter.deliveryState === undefined ||
+      deliveries.some((delivery) => delivery.state === filter.deliveryState));
+
+  const list = (filter: EventFilter, limit: number, cursor: string | undefined): EventPage => {
     const before = cursor === undefined ? Infinity : Number(cursor);
-    const rest = [...events.values()].reverse().filter((each) => each.sequence < before);
+    const rest = [...events.values()].reverse()
+      .filter((each) => each.sequence < before && matches(each, filter));
     const page = rest.slice(0, limit);
     const last = rest.length > limit ? page.at(-1) : undefined;
     return { events: page.map(describe), nextCursor: last ? String(last.sequence) : null };
+  };
+
+  const redeliver = (eventId: string, processors: readonly string[]): number => {
+    const stored = events.get(eventId);
+    if (stored?.state !== "accepted") return 0;
+    let count = 0;
+    for (const processor of new Set(processors)) {
+      const delivery = stored.deliveries.find((each) => each.processor === processor);
+      if (delivery === undefined) addDelivery(stored, processor);
+      else if (delivery.endedAt !== null) restart(delivery);
+      else continue;
+      count++;
+    }
+    return count;
+  };
+
+  const dead = ({ processor, event, patternId, deadAfter, deadBefore }: DeadFilter) =>
+    [...events.values()].flatMap(({ deliveries }) => deliveries).filter((delivery) =>
+      delivery.state === "dead" &&
+      [delivery.processor, undefined].includes(processor) &&
+      [delivery.stored.event.event, undefined].includes(event) &&
+      [delivery.stored.event.patternId, undefined].includes(patternId) &&
+      Number(delivery.endedAt) >= (deadAfter ?? -Infinity) &&
+      Number(delivery.endedAt) < (deadBefore ?? Infinity)
+    );
+
+  const redrive = (filter: DeadFilter, limit: number): number => {
+    const chosen = dead(filter).slice(0, limit);
+    chosen.forEach(restart);
+    return chosen.length;
+  };
+
+  const stats = (): StorageStats => {
+    const counts = {
+      events: { accepted: 0, ignored: 0, quarantined: 0, superseded: 0 },
+      deliveries: { pending: 0, running: 0, succeeded: 0, dead: 0 },
+    };
+    let duplicates = 0;
+    let lastReceivedAt: number | null = null;
+    for (const { event, state, deliveries } of events.values()) {
+      counts.events[state]++;
+      for (const delivery of deliveries) counts.deliveries[delivery.state]++;
+      duplicates += keys.get(event.key)?.duplicates ?? 0;
+      lastReceivedAt = Math.max(event.receivedAt, lastReceivedAt ?? event.receivedAt);
+    }
+    const due = [...open].map(({ dueAt }) => dueAt).filter((dueAt) => dueAt <= now());
+    return {
+      ...counts,
+      duplicates,
+      oldestDueAt: due.length > 0 ? Math.min(...due) : null,
+      lastReceivedAt,
+      expectations: countExpectations(),
+      rejections: countRejections(),
+    };
   };
 
   const prune = (receivedBefore: number, limit: number): number => {
@@ -239,7 +329,13 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
       return stored && describe(stored);
     },
     body: async (id) => events.get(id)?.body.slice(),
-    list: async ({ limit, cursor }) => list(limit, cursor),
+    list: async ({ limit, cursor, ...filter }) => list(filter, limit, cursor),
+    redeliver: async (eventId, processors) => redeliver(eventId, processors),
+    redrive: async ({ limit, ...filter }) => redrive(filter, limit),
+    countDead: async (filter) => dead(filter).length,
+    stats: async () => stats(),
+    expectations,
+    rejections,
     prune: async ({ receivedBefore, limit }) => prune(receivedBefore, limit),
     async ping() {},
     async close() {},

@@ -1,4 +1,6 @@
 import type { VerifiedBytes } from "../signature.ts";
+import type { Expectations } from "./expectations.ts";
+import type { Rejections } from "./rejections.ts";
 
 /**
  * What became of an event:
@@ -8,6 +10,9 @@ import type { VerifiedBytes } from "../signature.ts";
  * - `superseded`: a `job.failed` of a job whose `job.succeeded` is stored too: kept, not processed.
  */
 export type EventState = "accepted" | "ignored" | "quarantined" | "superseded";
+
+/** How an event came: sent by ImgGo, or asked for as it did not come. */
+export type EventOrigin = "webhook" | "reconcile";
 
 /** Where a delivery (one event for one processor) stands. */
 export type DeliveryState = "pending" | "running" | "succeeded" | "dead";
@@ -19,6 +24,7 @@ export interface NewEvent {
   /** What makes two requests the same event. The first one with a key is kept. */
   readonly key: string;
   readonly state: Exclude<EventState, "superseded">;
+  readonly origin: EventOrigin;
   /** The event's name; null where the payload could not be understood. */
   readonly event: string | null;
   readonly jobId: string | null;
@@ -92,6 +98,7 @@ export interface StoredEvent {
   readonly id: string;
   readonly key: string;
   readonly state: EventState;
+  readonly origin: EventOrigin;
   readonly event: string | null;
   readonly jobId: string | null;
   readonly patternId: string | null;
@@ -112,8 +119,52 @@ export interface Delivery {
   readonly attempts: number;
   /** When it may run (`pending`) or its lease ends (`running`), in milliseconds; else null. */
   readonly dueAt: number | null;
+  /** When it succeeded or was given up (`dead`), in milliseconds; else null. */
+  readonly endedAt: number | null;
   /** Why the last failed attempt failed. */
   readonly lastError: string | null;
+}
+
+/** Which events are meant: those to which all that is given applies. */
+export interface EventFilter {
+  readonly state?: EventState;
+  /** Its name, such as `job.succeeded`. */
+  readonly event?: string;
+  readonly jobId?: string;
+  readonly patternId?: string;
+  /** Those with a delivery in this state. */
+  readonly deliveryState?: DeliveryState;
+  /** Received then or later, in milliseconds since 1970. */
+  readonly receivedAfter?: number;
+  /** Received before then. */
+  readonly receivedBefore?: number;
+}
+
+/** Which dead deliveries are meant: those to which all that is given applies. */
+export interface DeadFilter {
+  readonly processor?: string;
+  /** The event's name, such as `job.succeeded`. */
+  readonly event?: string;
+  readonly patternId?: string;
+  /** Given up then or later, in milliseconds since 1970. */
+  readonly deadAfter?: number;
+  /** Given up before then. */
+  readonly deadBefore?: number;
+}
+
+/** What there is, counted. */
+export interface StorageStats {
+  readonly events: Readonly<Record<EventState, number>>;
+  readonly deliveries: Readonly<Record<DeliveryState, number>>;
+  /** Requests that were duplicates of events that are still there. */
+  readonly duplicates: number;
+  /** Since when the delivery that waits longest could have run, in milliseconds; null: none is due. */
+  readonly oldestDueAt: number | null;
+  /** The latest time of receipt, in milliseconds; null: there is no event. */
+  readonly lastReceivedAt: number | null;
+  /** Expectations: those within their deadline, and those past it. */
+  readonly expectations: { readonly waiting: number; readonly overdue: number };
+  readonly rejections: number;
 }
 
 /** A part of the list of events. */
@@ -148,7 +199,7 @@ export interface Storage {
    * Of a job, `job.succeeded` has the last word, in whichever order the two come: while it is stored,
    * an accepted `job.failed` of the same `jobId` is or becomes `superseded`, and its deliveries
    * that have not succeeded are withdrawn (one that is running may still succeed, but is not
-   * repeated).
+   * repeated). An accepted event, or a repeat of one, ends the expectation of its job.
    *
    * @param signal Ends waiting (for a lock, for a connection). What was sent may still commit.
    */
@@ -197,9 +248,40 @@ export interface Storage {
 
   /**
    * The events, the last stored first. Following `nextCursor` shows each event that was there at
-   * the first call once, however many come meanwhile.
+   * the first call once, however many come meanwhile. With a filter a page may hold fewer than
+   * `limit`, or none, before the end: so each call takes a bounded time.
    */
-  list(query: { readonly limit: number; readonly cursor?: string }): Promise<EventPage>;
+  list(
+    query: EventFilter & { readonly limit: number; readonly cursor?: string },
+  ): Promise<EventPage>;
+
+  /**
+   * Makes an accepted event's deliveries to these processors due again that have ended, with their
+   * attempts counted anew; a processor that has none gets one. Those pending or running stay as they
+   * are.
+   *
+   * @returns How many are due by it.
+   */
+  redeliver(eventId: string, processors: readonly string[]): Promise<number>;
+
+  /**
+   * Makes dead deliveries due again, `limit` at the most, with their attempts counted anew.
+   *
+   * @returns How many. As long as it is `limit` there may be more.
+   */
+  redrive(filter: DeadFilter & { readonly limit: number }): Promise<number>;
+
+  /** How many deliveries {@linkcode Storage.redrive} would make due with this filter. */
+  countDead(filter: DeadFilter): Promise<number>;
+
+  /** Counts what there is. */
+  stats(): Promise<StorageStats>;
+
+  /** Which jobs' ends are awaited. */
+  readonly expectations: Expectations;
+
+  /** What was refused for its signature. */
+  readonly rejections: Rejections;
 
   /**
    * Deletes events received before a time (milliseconds since 1970), first stored first, `limit` at
