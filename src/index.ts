@@ -56,13 +56,24 @@ export { createReceiver, type HandlerContext, type Receiver } from "./receiver.t
 export type { ReceiverOptions } from "./receiver-options.ts";
 export type { Role } from "./role.ts";
 export { sign, type VerifiedBytes, verifySignature } from "./signature.ts";
+export type { Expectation, ExpectationPage, Expectations } from "./storage/expectations.ts";
+export type {
+  NewRejection,
+  Rejection,
+  RejectionLimits,
+  RejectionPage,
+  Rejections,
+} from "./storage/rejections.ts";
 export {
   type Acceptance,
   type Claim,
   type ClaimRequest,
   type ClaimResult,
+  type DeadFilter,
   type Delivery,
   type DeliveryState,
+  type EventFilter,
+  type EventOrigin,
   type EventPage,
   type EventState,
   type Lease,
@@ -72,6 +83,7 @@ export {
   StorageError,
   type StorageErrorCode,
   type StorageHealth,
+  type StorageStats,
   type StoredEvent,
 } from "./storage/storage.ts";
 export type { AttemptResult } from "./attempt.ts";

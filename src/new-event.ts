@@ -3,10 +3,11 @@ import { defaultDedupeKey, type ParsedEvent, type WebhookEvent } from "./event.t
 import { toHex } from "./hex.ts";
 import type { Logger } from "./logger.ts";
 import type { VerifiedBytes } from "./signature.ts";
-import type { NewEvent } from "./storage/storage.ts";
+import type { EventOrigin, NewEvent } from "./storage/storage.ts";
 
 /** What {@linkcode newEvent} goes by. */
 export interface NewEventOptions {
+  readonly origin: EventOrigin;
   /** The time of receipt, in milliseconds since 1970. */
   readonly receivedAt: number;
   /** The names of those that get an accepted event. */
@@ -20,9 +21,9 @@ export interface NewEventOptions {
 export async function newEvent(
   parsed: ParsedEvent,
   body: VerifiedBytes,
-  { receivedAt, processors, dedupeKey, log }: NewEventOptions,
+  { origin, receivedAt, processors, dedupeKey, log }: NewEventOptions,
 ): Promise<NewEvent> {
-  const common = { id: createEventId(receivedAt), receivedAt, body };
+  const common = { id: createEventId(receivedAt), origin, receivedAt, body };
   if (parsed.state === "accepted") {
     const { event, data } = parsed.event;
     return {

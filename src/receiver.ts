@@ -107,6 +107,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     const verified = await verifySignature(bytes, signature, keys);
     const parsed = parseEvent(verified, receivedAt);
     const event = await newEvent(parsed, verified, {
+      origin: "webhook",
       receivedAt,
       processors: names,
       dedupeKey,

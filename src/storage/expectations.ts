@@ -26,7 +26,12 @@ export interface ExpectationPage {
 export interface Expectations {
   /**
    * Awaits the end of a job for so many milliseconds; then it is time to ask ImgGo. A job that is
-   * awaited already keeps the earlier deadline, and is asked for again where that was given up.
+   * awaited already keeps the earlier deadline and the first pattern that was given. Where ImgGo is
+   * being asked, or is to be asked again, that stays as it is; where that was given up, it is time to
+   * ask at the deadline, which mostly is at once.
+   *
+   * Whatever of it and `Storage.accept` comes first, or if both come at once: no expectation stays of
+   * a job whose accepted event is stored.
    *
    * @returns `fulfilled`: an accepted or superseded event of the job is stored, nothing is awaited.
    */
@@ -37,20 +42,27 @@ export interface Expectations {
   }): Promise<"waiting" | "fulfilled">;
 
   /**
-   * Takes those for which ImgGo is to be asked now, the first due first. Nobody else gets them for
-   * `leaseMs`; what is not postponed by then is due again.
+   * Takes those for which ImgGo is to be asked now (`askAt` has come), the first due first, and counts
+   * it in `asked`. Nobody else gets them for `leaseMs`, at whose end they are due again unless
+   * postponed.
    */
   claim(request: {
     readonly limit: number;
     readonly leaseMs: number;
   }): Promise<readonly Expectation[]>;
 
-  /** Says when to ask again: after so many milliseconds, or (null) never. */
+  /**
+   * Says when to ask again: after so many milliseconds from now, or (null) never; and why asking did
+   * not help, which is its `lastError` from then on. Of a job that is not awaited, nothing happens.
+   */
   postpone(
     jobId: string,
     next: { readonly afterMs: number | null; readonly error: string | null },
   ): Promise<void>;
 
-  /** What is awaited, those with the earliest deadline first. */
+  /**
+   * What is awaited, those with the earliest deadline first. Following `nextCursor` shows each that
+   * was there at the first call and stays, with its deadline, once.
+   */
   list(query: { readonly limit: number; readonly cursor?: string }): Promise<ExpectationPage>;
 }

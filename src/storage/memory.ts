@@ -1,18 +1,24 @@
 // The contract is asynchronous and a Map is not; `async` makes a failure a rejection.
 // deno-lint-ignore-file require-await
 import { interleave } from "./interleave.ts";
+import {
+  describeEvent,
+  isDeadMeant,
+  isEventMeant,
+  type MemoryDelivery,
+  type MemoryEvent,
+} from "./memory/event.ts";
 import { createExpectations } from "./memory/expectations.ts";
 import { createRejections } from "./memory/rejections.ts";
+import { countEvents } from "./memory/stats.ts";
 import {
   type Acceptance,
   type Claim,
   type ClaimRequest,
   type ClaimResult,
   type DeadFilter,
-  type DeliveryState,
   type EventFilter,
   type EventPage,
-  type EventState,
   keyRetentionMs,
   lastAttemptLost,
   type Lease,
@@ -20,27 +26,7 @@ import {
   type Outcome,
   type Storage,
   type StorageStats,
-  type StoredEvent,
 } from "./storage.ts";
-
-interface MemoryDelivery {
-  readonly stored: MemoryEvent;
-  readonly processor: string;
-  state: DeliveryState;
-  attempts: number;
-  fence: number;
-  dueAt: number;
-  endedAt: number | null;
-  lastError: string | null;
-}
-
-interface MemoryEvent {
-  readonly event: NewEvent;
-  readonly body: Uint8Array<ArrayBuffer>;
-  readonly sequence: number;
-  state: EventState;
-  deliveries: MemoryDelivery[];
-}
 
 interface Key {
   readonly eventId: string;
@@ -202,43 +188,13 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
     return true;
   };
 
-  const describe = ({ event, body, state, deliveries }: MemoryEvent): StoredEvent => ({
-    id: event.id,
-    key: event.key,
-    state,
-    origin: event.origin,
-    event: event.event,
-    jobId: event.jobId,
-    patternId: event.patternId,
-    receivedAt: event.receivedAt,
-    size: body.byteLength,
-    duplicates: keys.get(event.key)?.duplicates ?? 0,
-    deliveries: deliveries
-      .map(({ processor, state, attempts, dueAt, endedAt, lastError }) => ({
-        processor,
-        state,
-        attempts,
-        dueAt: state === "pending" || state === "running" ? dueAt : null,
-        endedAt,
-        lastError,
-      }))
-      .sort((a, b) => (a.processor < b.processor ? -1 : 1)),
-  });
-
-  const matches = ({ event, state, deliveries }: MemoryEvent, filter: EventFilter) =>
-    [state, undefined].includes(filter.state) &&
-    [event.event, undefined].includes(filter.event) &&
-    [event.jobId, undefined].includes(filter.jobId) &&
-    [event.patternId, undefined].includes(filter.patternId) &&
-    event.receivedAt >= (filter.receivedAfter ?? -Infinity) &&
-    event.receivedAt < (filter.receivedBefore ?? Infinity) &&
-    (filter.deliveryState === undefined ||
-      deliveries.some((delivery) => delivery.state === filter.deliveryState));
+  const duplicatesOf = ({ event }: MemoryEvent) => keys.get(event.key)?.duplicates ?? 0;
+  const describe = (stored: MemoryEvent) => describeEvent(stored, duplicatesOf(stored));
 
   const list = (filter: EventFilter, limit: number, cursor: string | undefined): EventPage => {
     const before = cursor === undefined ? Infinity : Number(cursor);
     const rest = [...events.values()].reverse()
-      .filter((each) => each.sequence < before && matches(each, filter));
+      .filter((each) => each.sequence < before && isEventMeant(each, filter));
     const page = rest.slice(0, limit);
     const last = rest.length > limit ? page.at(-1) : undefined;
     return { events: page.map(describe), nextCursor: last ? String(last.sequence) : null };
@@ -258,15 +214,9 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
     return count;
   };
 
-  const dead = ({ processor, event, patternId, deadAfter, deadBefore }: DeadFilter) =>
-    [...events.values()].flatMap(({ deliveries }) => deliveries).filter((delivery) =>
-      delivery.state === "dead" &&
-      [delivery.processor, undefined].includes(processor) &&
-      [delivery.stored.event.event, undefined].includes(event) &&
-      [delivery.stored.event.patternId, undefined].includes(patternId) &&
-      Number(delivery.endedAt) >= (deadAfter ?? -Infinity) &&
-      Number(delivery.endedAt) < (deadBefore ?? Infinity)
-    );
+  const dead = (filter: DeadFilter) =>
+    [...events.values()].flatMap(({ deliveries }) => deliveries)
+      .filter((delivery) => isDeadMeant(delivery, filter));
 
   const redrive = (filter: DeadFilter, limit: number): number => {
     const chosen = dead(filter).slice(0, limit);
@@ -275,24 +225,10 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
   };
 
   const stats = (): StorageStats => {
-    const counts = {
-      events: { accepted: 0, ignored: 0, quarantined: 0, superseded: 0 },
-      deliveries: { pending: 0, running: 0, succeeded: 0, dead: 0 },
-    };
-    let duplicates = 0;
-    let lastReceivedAt: number | null = null;
-    for (const { event, state, deliveries } of events.values()) {
-      counts.events[state]++;
-      for (const delivery of deliveries) counts.deliveries[delivery.state]++;
-      duplicates += keys.get(event.key)?.duplicates ?? 0;
-      lastReceivedAt = Math.max(event.receivedAt, lastReceivedAt ?? event.receivedAt);
-    }
     const due = [...open].map(({ dueAt }) => dueAt).filter((dueAt) => dueAt <= now());
     return {
-      ...counts,
-      duplicates,
+      ...countEvents(events.values(), duplicatesOf),
       oldestDueAt: due.length > 0 ? Math.min(...due) : null,
-      lastReceivedAt,
       expectations: countExpectations(),
       rejections: countRejections(),
     };

@@ -24,7 +24,7 @@ export interface RejectionLimits {
   readonly maxCount: number;
   /** Of all bodies together. */
   readonly maxBytes: number;
-  /** By the storage's clock. */
+  /** Since it was stored, by the storage's clock. */
   readonly maxAgeMs: number;
 }
 
@@ -41,17 +41,22 @@ export interface RejectionPage {
  */
 export interface Rejections {
   /**
-   * Keeps one, and forgets those stored first until what is left is within the limits. One that alone
-   * is beyond them is not kept.
+   * Keeps one, and forgets those stored first until what is left is within the limits. One whose body
+   * alone is larger than `maxBytes` is not kept, and none is forgotten for it. One that is kept
+   * already, by its id, stays as it is and where it is. However many are added at once: when all
+   * calls are answered, what is left is within the limits.
    */
   add(rejection: NewRejection, limits: RejectionLimits): Promise<void>;
 
-  /** Those stored first, first. Following `nextCursor` shows each that stays once. */
+  /**
+   * Those stored first, first. Following `nextCursor` shows each that was there at the first call and
+   * stays once. Those past `maxAgeMs` are shown until the next is added.
+   */
   list(query: { readonly limit: number; readonly cursor?: string }): Promise<RejectionPage>;
 
   /** The raw bytes of one. */
   body(id: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
 
-  /** Forgets one. */
+  /** Forgets one; of an id that is not known, nothing happens. */
   remove(id: string): Promise<void>;
 }

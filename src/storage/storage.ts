@@ -160,7 +160,7 @@ export interface StorageStats {
   readonly duplicates: number;
   /** Since when the delivery that waits longest could have run, in milliseconds; null: none is due. */
   readonly oldestDueAt: number | null;
-  /** The latest time of receipt, in milliseconds; null: there is no event. */
+  /** The latest time of receipt of the events that are there, in milliseconds; null: there is none. */
   readonly lastReceivedAt: number | null;
   /** Expectations: those within their deadline, and those past it. */
   readonly expectations: { readonly waiting: number; readonly overdue: number };
@@ -247,9 +247,10 @@ export interface Storage {
   body(id: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
 
   /**
-   * The events, the last stored first. Following `nextCursor` shows each event that was there at
-   * the first call once, however many come meanwhile. With a filter a page may hold fewer than
-   * `limit`, or none, before the end: so each call takes a bounded time.
+   * The events, the last stored first. Following `nextCursor`, with the same filter, shows each event
+   * that was there at the first call once, however many come meanwhile; one that a filter starts or
+   * stops to mean meanwhile may be left out. With a filter a page may hold fewer than `limit`, or
+   * none, before the end: so each call takes a bounded time. It looks at `limit` events at least.
    */
   list(
     query: EventFilter & { readonly limit: number; readonly cursor?: string },
@@ -257,21 +258,22 @@ export interface Storage {
 
   /**
    * Makes an accepted event's deliveries to these processors due again that have ended, with their
-   * attempts counted anew; a processor that has none gets one. Those pending or running stay as they
-   * are.
+   * attempts counted anew; their fence and `lastError` stay. A processor that has none gets one. Those
+   * pending or running stay as they are, and so does an event that is not accepted.
    *
-   * @returns How many are due by it.
+   * @returns How many are due by it: of an event that is not known, 0.
    */
   redeliver(eventId: string, processors: readonly string[]): Promise<number>;
 
   /**
-   * Makes dead deliveries due again, `limit` at the most, with their attempts counted anew.
+   * Makes dead deliveries due again as {@linkcode Storage.redeliver} does, `limit` at the most; a
+   * storage whose transactions are small may do fewer at a time.
    *
-   * @returns How many. As long as it is `limit` there may be more.
+   * @returns How many. As long as it is not 0 there may be more.
    */
   redrive(filter: DeadFilter & { readonly limit: number }): Promise<number>;
 
-  /** How many deliveries {@linkcode Storage.redrive} would make due with this filter. */
+  /** How many deliveries {@linkcode Storage.redrive} would make due with this filter, in all. */
   countDead(filter: DeadFilter): Promise<number>;
 
   /** Counts what there is. */

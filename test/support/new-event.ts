@@ -30,6 +30,7 @@ export async function newEvent(fields: NewEventFields = {}): Promise<NewEvent> {
     id: `evt_${crypto.randomUUID()}`,
     key: `${event}:${jobId}`,
     state,
+    origin: "webhook",
     event,
     jobId,
     patternId: null,

@@ -28,12 +28,14 @@ export function createExpectations(
         if (isEnded(jobId)) return "fulfilled";
         const known = byJob.get(jobId);
         const deadlineAt = Math.min(known?.deadlineAt ?? Infinity, Math.ceil(now() + withinMs));
+        // Who is asking now is not disturbed, and who has asked keeps to when to ask again.
+        const isAsking = known !== undefined && known.asked > 0 && known.askAt !== null;
         byJob.set(jobId, {
           jobId,
           patternId: known?.patternId ?? patternId,
           deadlineAt,
           asked: known?.asked ?? 0,
-          askAt: Math.min(known?.askAt ?? Infinity, deadlineAt),
+          askAt: isAsking ? known.askAt : deadlineAt,
           lastError: known?.lastError ?? null,
         });
         return "waiting";

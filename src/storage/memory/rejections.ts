@@ -29,10 +29,12 @@ export function createRejections(now: () => number): MemoryRejections {
     rejections: {
       async add(rejection, { maxCount, maxBytes, maxAgeMs }) {
         const storedAt = now();
-        forget(rejection.id);
-        const body = rejection.body.slice();
-        kept.set(rejection.id, { ...rejection, body, sequence: ++sequence, storedAt });
-        bytes += body.byteLength;
+        const { byteLength } = rejection.body;
+        if (!kept.has(rejection.id) && byteLength <= maxBytes) {
+          const body = rejection.body.slice();
+          kept.set(rejection.id, { ...rejection, body, sequence: ++sequence, storedAt });
+          bytes += byteLength;
+        }
         for (const [id, each] of kept) {
           const old = each.storedAt + maxAgeMs <= storedAt;
           if (old || kept.size > maxCount || bytes > maxBytes) forget(id);

@@ -3,7 +3,9 @@ import type { Acceptance, NewEvent, Storage } from "imggo-webhooks";
 import { expect } from "vitest";
 import { newEvent, repeatOf } from "../../support/new-event.ts";
 import type { Test } from "../contract.ts";
+import { alike } from "./alike.ts";
 import { acceptAll, bytes, claimedIds, claimOne, expectBytes, nothing, request } from "./calls.ts";
+import { payloads } from "./payloads.ts";
 
 /** What is stored once accepted, and how often. */
 export function acceptTests(test: Test): void {
@@ -16,12 +18,14 @@ export function acceptTests(test: Test): void {
       state: "pending",
       attempts: 0,
       dueAt: expect.any(Number),
+      endedAt: null,
       lastError: null,
     };
     expect(await storage.get(event.id)).toEqual({
       id: event.id,
       key: event.key,
       state: "accepted",
+      origin: "webhook",
       event: "job.succeeded",
       jobId: event.jobId,
       patternId: "pat_1",
@@ -30,6 +34,19 @@ export function acceptTests(test: Test): void {
       duplicates: 0,
       deliveries: [{ processor: "archive", ...pending }, { processor: "mail", ...pending }],
     });
+  });
+
+  test("accept() keeps how the first of a key came", async ({ storage }) => {
+    const asked = await newEvent({ origin: "reconcile" });
+    const sent = await newEvent();
+    for (const event of [asked, sent]) await storage.accept(event);
+    for (const [event, other] of [[asked, "webhook"], [sent, "reconcile"]] as const) {
+      const repeat = await storage.accept({ ...repeatOf(event), origin: other });
+      expect(repeat).toMatchObject({ id: event.id, duplicate: true });
+      expect(await storage.get(event.id)).toMatchObject({ origin: event.origin, duplicates: 1 });
+    }
+    const { events } = await storage.list({ limit: 10 });
+    expect(events.map(({ origin }) => origin)).toEqual(["webhook", "reconcile"]);
   });
 
   test("accept() counts a repeat, keeps the first and tells other bytes", async ({ storage }) => {
@@ -116,34 +133,7 @@ export function acceptTests(test: Test): void {
   });
 
   test("accept() keeps apart what only looks alike", async ({ storage }) => {
-    const alike = [
-      "job",
-      "Job",
-      "JOB",
-      "job ",
-      " job",
-      "job\t",
-      "job\u00a0",
-      "job\u200b",
-      "\ufeffjob",
-      "j\u00f6b",
-      "jo\u0308b",
-      "\uff4aob",
-      "\u0458ob",
-      "stra\u00dfe",
-      "strasse",
-      "\u0131d",
-      "id",
-      "\u212b",
-      "\u00c5",
-      "1",
-      "01",
-      "1.0",
-      "job%",
-      "jo_",
-      "",
-    ];
-    for (const text of alike) {
+    for (const text of ["", "job\t", ...alike]) {
       const event = await newEvent({
         key: text,
         jobId: text,
@@ -191,16 +181,6 @@ export function acceptTests(test: Test): void {
     }
   });
 
-  const payloads: Readonly<Record<string, Uint8Array<ArrayBuffer>>> = {
-    "no bytes": bytes(),
-    "text beyond ASCII": new TextEncoder().encode('{"name":"Zoë 例 🧾 \u202e"}'),
-    "NUL bytes": bytes(0, 65, 0, 0, 66, 0),
-    "a NUL byte alone": bytes(0),
-    "invalid UTF-8": bytes(0xc3, 0x28, 0xff, 0xfe, 0xed, 0xa0, 0x80, 0x80),
-    "a byte order mark and line ends": bytes(0xef, 0xbb, 0xbf, 13, 10, 13, 26),
-    "every byte value": Uint8Array.from({ length: 256 }, (_, index) => index),
-    "1 MiB": Uint8Array.from({ length: 1_048_576 }, (_, index) => (index * 31) >> 3),
-  };
   for (const [what, body] of Object.entries(payloads)) {
     test(`accept() keeps a body of ${what} as it is`, async ({ storage }) => {
       const event = await newEvent({ body });

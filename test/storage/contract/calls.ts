@@ -4,6 +4,7 @@ import type {
   ClaimRequest,
   ClaimResult,
   Delivery,
+  EventFilter,
   Lease,
   NewEvent,
   Storage,
@@ -11,6 +12,7 @@ import type {
 } from "imggo-webhooks";
 import { Buffer } from "node:buffer";
 import { expect } from "vitest";
+import { newEvent, type NewEventFields } from "../../support/new-event.ts";
 
 // Every wait in the suite is decided by a margin of seconds at least, so that a storage whose clock
 // runs on while a test does passes all the same.
@@ -82,20 +84,56 @@ export async function acceptAll(
   );
 }
 
-/** All pages of the list, with something done between each two. */
-export async function pages(
+/** Accepts an event; its id. */
+export async function acceptNew(storage: Storage, fields?: NewEventFields): Promise<string> {
+  return (await storage.accept(await newEvent(fields))).id;
+}
+
+/** Runs the one delivery that is due for a processor, to this end. */
+export async function end(
   storage: Storage,
-  limit: number,
+  processor: string,
+  kind: "succeeded" | "dead",
+): Promise<Claim> {
+  const claim = await claimOne(storage, { processors: [processor] });
+  const outcome = kind === "dead" ? { kind, error: `${processor} failed` } : { kind };
+  expect(await storage.settle(claim, outcome)).toBe(true);
+  return claim;
+}
+
+/** All pages behind a cursor, with something done between each two. */
+export async function followCursor<Page extends { readonly nextCursor: string | null }>(
+  turn: (position: { readonly cursor?: string }) => Promise<Page>,
   between: () => Promise<unknown> = async () => {},
-): Promise<(readonly StoredEvent[])[]> {
-  const all: (readonly StoredEvent[])[] = [];
+): Promise<Page[]> {
+  const all: Page[] = [];
   let cursor: string | null | undefined;
   while (cursor !== null) {
-    expect(all.length, "pages without an end").toBeLessThan(100);
-    const page = await storage.list(cursor === undefined ? { limit } : { limit, cursor });
-    all.push(page.events);
+    expect(all.length, "pages without an end").toBeLessThan(200);
+    const page = await turn(cursor === undefined ? {} : { cursor });
+    all.push(page);
     cursor = page.nextCursor;
     await between();
   }
   return all;
+}
+
+/** All pages of the list of events, with something done between each two. */
+export async function pages(
+  storage: Storage,
+  query: EventFilter & { readonly limit: number },
+  between?: () => Promise<unknown>,
+): Promise<(readonly StoredEvent[])[]> {
+  const all = await followCursor((position) => storage.list({ ...query, ...position }), between);
+  for (const { events } of all) expect(events.length).toBeLessThanOrEqual(query.limit);
+  return all.map(({ events }) => events);
+}
+
+/** The ids of all events that a filter means, the last stored first. */
+export async function listedIds(
+  storage: Storage,
+  filter: EventFilter = {},
+  limit: number = 100,
+): Promise<string[]> {
+  return (await pages(storage, { ...filter, limit })).flat().map(({ id }) => id);
 }

@@ -28,7 +28,7 @@ export function readTests(test: Test): void {
       for (const stored of [await storage.get(event.id), ...events]) {
         const delivery = stored?.deliveries[0];
         if (stored === undefined || delivery === undefined) throw new Error("nothing was stored");
-        Object.assign(delivery, { state: "dead", attempts: 99, dueAt: 0 });
+        Object.assign(delivery, { state: "dead", attempts: 99, dueAt: 0, endedAt: 0 });
         (stored.deliveries as Delivery[]).length = 0;
         Object.assign(stored, { id: "evt_other", key: "other", state: "ignored", duplicates: 99 });
       }
@@ -78,7 +78,7 @@ export function readTests(test: Test): void {
   test("list() pages end where the events do", async ({ storage }) => {
     for (let count = 0; count < 6; count++) await storage.accept(await newEvent());
     for (const limit of [1, 2, 3, 4, 5, 6, 7]) {
-      const sizes = (await pages(storage, limit)).map(({ length }) => length);
+      const sizes = (await pages(storage, { limit })).map(({ length }) => length);
       const full = Array.from({ length: Math.floor(6 / limit) }, () => limit);
       expect(sizes).toEqual(6 % limit ? [...full, 6 % limit] : full);
     }
@@ -97,7 +97,7 @@ export function readTests(test: Test): void {
       for (let count = 0; count < 4; count++) await accept();
       await claimedIds(storage, { limit: 2 });
     };
-    const seen = (await pages(storage, 4, change)).flat().map(({ id }) => id);
+    const seen = (await pages(storage, { limit: 4 }, change)).flat().map(({ id }) => id);
     expect(seen).toEqual(stored.reverse());
   });
 
@@ -109,9 +109,11 @@ export function readTests(test: Test): void {
       await storage.accept(event);
       if (!prunable) ids.push(event.id);
     }
-    const seen =
-      (await pages(storage, 3, () => storage.prune({ receivedBefore: receivedAt + 1, limit: 2 })))
-        .flat().map(({ id }) => id);
+    const seen = (await pages(
+      storage,
+      { limit: 3 },
+      () => storage.prune({ receivedBefore: receivedAt + 1, limit: 2 }),
+    )).flat().map(({ id }) => id);
     expect(new Set(seen).size).toBe(seen.length);
     expect(seen.filter((id) => ids.includes(id))).toEqual(ids.reverse());
   });
