@@ -9,6 +9,7 @@ import { leaseTests } from "./contract/lease.ts";
 import { modelTests } from "./contract/model.ts";
 import { pruneTests } from "./contract/prune.ts";
 import { readTests } from "./contract/read.ts";
+import { redeliverAtOnceTests } from "./contract/redeliver-at-once.ts";
 import { redeliverTests } from "./contract/redeliver.ts";
 import { redriveTests } from "./contract/redrive.ts";
 import { rejectionTests } from "./contract/rejections.ts";
@@ -117,6 +118,7 @@ export function describeStorage(name: string, harness: StorageHarness): void {
     describe("get(), body() and list()", () => readTests(test));
     describe("list() with a filter", () => filterTests(test));
     describe("redeliver()", () => redeliverTests(test));
+    describe("redeliver() at once with others", () => redeliverAtOnceTests(test));
     describe("redrive() and countDead()", () => redriveTests(test));
     describe("stats()", () => statsTests(test));
     describe("expectations", () => expectationTests(test));

@@ -1,9 +1,10 @@
 import fc from "fast-check";
-import type { Delivery, EventState, Lease, Outcome } from "imggo-webhooks";
+import type { Delivery, EventState, Lease, Outcome, StorageStats } from "imggo-webhooks";
 import { expect } from "vitest";
 import { newEvent } from "../../support/new-event.ts";
 import type { Test, World } from "../contract.ts";
 import { minute, second } from "./calls.ts";
+import { type Step, step } from "./model-steps.ts";
 
 /** What a storage must say of a delivery, worked out beside it. */
 interface ModelDelivery {
@@ -21,44 +22,6 @@ interface ModelEvent {
   readonly deliveries: Map<string, ModelDelivery>;
 }
 
-type Step =
-  | { readonly call: "accept"; readonly job: number; readonly name: string }
-  | {
-    readonly call: "claim";
-    readonly limit: number;
-    readonly leaseMs: number;
-    readonly only: string;
-  }
-  | { readonly call: "settle"; readonly lease: number; readonly outcome: Outcome }
-  | { readonly call: "renew"; readonly lease: number; readonly leaseMs: number }
-  | { readonly call: "advance"; readonly milliseconds: number };
-
-// Time goes by in tens of seconds and nothing lasts a multiple of them, so that a storage whose
-// clock runs on by itself never differs from the model.
-const step = ((): fc.Arbitrary<Step> => {
-  const lease = fc.nat({ max: 30 });
-  const leaseMs = fc.constantFrom(15 * second, 35 * second);
-  const error = "again";
-  const outcome = fc.oneof(
-    fc.constantFrom<Outcome>({ kind: "succeeded" }, { kind: "dead", error }, { kind: "released" }),
-    fc.constantFrom(0, 5 * second, 25 * second)
-      .map((afterMs): Outcome => ({ kind: "retry", afterMs, error })),
-  );
-  const call = <Name extends Step["call"]>(name: Name) => fc.constant(name);
-  const job = fc.nat({ max: 1 });
-  const name = fc.constantFrom("job.succeeded", "job.failed");
-  const limit = fc.integer({ min: 1, max: 4 });
-  const only = fc.constantFrom("a", "b", "ab", "ab");
-  const milliseconds = fc.constantFrom(10 * second, 20 * second, minute);
-  return fc.oneof(
-    { weight: 2, arbitrary: fc.record({ call: call("accept"), job, name }) },
-    { weight: 4, arbitrary: fc.record({ call: call("claim"), limit, leaseMs, only }) },
-    { weight: 3, arbitrary: fc.record({ call: call("settle"), lease, outcome }) },
-    { weight: 1, arbitrary: fc.record({ call: call("renew"), lease, leaseMs }) },
-    { weight: 2, arbitrary: fc.record({ call: call("advance"), milliseconds }) },
-  );
-})();
-
 /** Random sequences of calls, and a model of what they must do. */
 export function modelTests(test: Test): void {
   test("any sequence of calls does what the model of it does", async (world) => {
@@ -67,7 +30,7 @@ export function modelTests(test: Test): void {
       fc.asyncProperty(
         fc.array(step, { minLength: 10, maxLength: 50, size: "max" }),
         async (steps) => {
-          const run = createModelRun(world, `${runs++}`);
+          const run = createModelRun(world, `${runs++}`, await world.storage.stats());
           for (const each of steps) {
             await run.perform(each);
             await run.compare();
@@ -81,10 +44,15 @@ export function modelTests(test: Test): void {
   });
 }
 
-/** One run beside the model. Jobs and processors carry the run's name: runs share a storage. */
-function createModelRun({ storage, advance }: World, runName: string) {
+/**
+ * One run beside the model. Jobs and processors carry the run's name: runs share a storage.
+ *
+ * @param before What the runs before have left.
+ */
+function createModelRun({ storage, advance }: World, runName: string, before: StorageStats) {
   const maxAttempts = 3;
-  const processors = [`a${runName}`, `b${runName}`];
+  // The last gets nothing unless it is redelivered.
+  const processors = ["a", "b", "c"].map((name) => `${name}${runName}`);
   const events = new Map<string, ModelEvent>();
   const leases: Lease[] = [];
   let now = 0;
@@ -100,8 +68,19 @@ function createModelRun({ storage, advance }: World, runName: string) {
     }
   };
 
+  const pending = (fence: number): ModelDelivery => ({
+    state: "pending",
+    attempts: 0,
+    fence,
+    dueAt: now,
+  });
+
   const accept = async ({ job, name }: Extract<Step, { call: "accept" }>) => {
-    const event = await newEvent({ event: name, jobId: `job_${runName}_${job}`, processors });
+    const event = await newEvent({
+      event: name,
+      jobId: `job_${runName}_${job}`,
+      processors: processors.slice(0, 2),
+    });
     const known = events.get(event.key);
     const otherEnd = name === "job.failed" ? "job.succeeded" : "job.failed";
     const other = events.get(`${otherEnd}:${event.jobId}`);
@@ -116,9 +95,8 @@ function createModelRun({ storage, advance }: World, runName: string) {
     const late = name === "job.failed" && other !== undefined;
     const state = late ? "superseded" : "accepted";
     expect(acceptance).toEqual({ id: event.id, duplicate: false, state, identical: true });
-    const pending = { state: "pending", attempts: 0, fence: -Infinity, dueAt: now } as const;
     const deliveries = new Map<string, ModelDelivery>(
-      late ? [] : processors.map((processor) => [processor, { ...pending }]),
+      late ? [] : event.processors.map((processor) => [processor, pending(-Infinity)]),
     );
     events.set(event.key, { id: event.id, name, state, duplicates: 0, deliveries });
     if (name === "job.succeeded" && other !== undefined) {
@@ -194,6 +172,52 @@ function createModelRun({ storage, advance }: World, runName: string) {
     if (held) delivery.dueAt = now + leaseMs;
   };
 
+  const redeliver = async (job: number, name: string, names: readonly string[]) => {
+    const event = events.get(`${name}:job_${runName}_${job}`);
+    const again = event?.state === "accepted"
+      ? names.filter((processor) => {
+        const state = event.deliveries.get(processor)?.state;
+        return state !== "pending" && state !== "running";
+      })
+      : [];
+    expect(await storage.redeliver(event?.id ?? "evt_unknown", names)).toBe(again.length);
+    for (const processor of again) {
+      const fence = event?.deliveries.get(processor)?.fence ?? -Infinity;
+      event?.deliveries.set(processor, pending(fence));
+    }
+  };
+
+  const redrive = async (processor: string, limit: number) => {
+    const dead = [...events.values()].filter(({ deliveries }) =>
+      deliveries.get(processor)?.state === "dead"
+    );
+    expect(await storage.countDead({ processor })).toBe(dead.length);
+    const count = await storage.redrive({ processor, limit });
+    expect(count).toBeLessThanOrEqual(limit);
+    expect(count > 0).toBe(dead.length > 0);
+    expect(await storage.countDead({ processor })).toBe(dead.length - count);
+    // Which of them is the storage's own choice.
+    for (const { id, deliveries } of dead) {
+      const stored = (await storage.get(id))?.deliveries.find((each) =>
+        each.processor === processor
+      );
+      const { fence } = deliveries.get(processor) as ModelDelivery;
+      if (stored?.state === "pending") deliveries.set(processor, pending(fence));
+    }
+  };
+
+  /** What the model counts on top of what was there before. */
+  const expectStats = async () => {
+    const counted = { events: { ...before.events }, deliveries: { ...before.deliveries } };
+    let duplicates = before.duplicates;
+    for (const event of events.values()) {
+      counted.events[event.state]++;
+      for (const { state } of event.deliveries.values()) counted.deliveries[state]++;
+      duplicates += event.duplicates;
+    }
+    expect(await storage.stats()).toMatchObject({ ...counted, duplicates });
+  };
+
   const pass = async (milliseconds: number) => {
     now += milliseconds;
     await advance(milliseconds);
@@ -208,11 +232,15 @@ function createModelRun({ storage, advance }: World, runName: string) {
         duplicates,
         deliveries: processors.filter((processor) => deliveries.has(processor)).map((processor) => {
           const { state, attempts } = deliveries.get(processor) as ModelDelivery;
-          return { processor, state, attempts };
+          const ended = state === "succeeded" || state === "dead";
+          return { processor, state, attempts, endedAt: ended ? expect.any(Number) : null };
         }),
       });
     }
+    await expectStats();
   };
+
+  const namesOf = (only: string) => processors.filter((name) => only.includes(name.charAt(0)));
 
   return {
     compare,
@@ -221,8 +249,11 @@ function createModelRun({ storage, advance }: World, runName: string) {
       const lease = "lease" in each ? leases[each.lease % leases.length] : undefined;
       if (each.call === "accept") await accept(each);
       else if (each.call === "claim") {
-        const names = processors.filter((name) => each.only.includes(name.charAt(0)));
-        await claim(each.limit, each.leaseMs, names);
+        await claim(each.limit, each.leaseMs, namesOf(each.only));
+      } else if (each.call === "redeliver") {
+        await redeliver(each.job, each.name, namesOf(each.only));
+      } else if (each.call === "redrive") {
+        for (const processor of namesOf(each.only)) await redrive(processor, each.limit);
       } else if (each.call === "advance") await pass(each.milliseconds);
       else if (lease === undefined) return;
       else if (each.call === "settle") await settle(lease, each.outcome);

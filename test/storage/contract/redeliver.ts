@@ -1,6 +1,6 @@
 import type { Lease, Storage } from "imggo-webhooks";
 import { expect } from "vitest";
-import { newEvent, receivedAt } from "../../support/new-event.ts";
+import { receivedAt } from "../../support/new-event.ts";
 import type { Test } from "../contract.ts";
 import {
   acceptNew,
@@ -194,85 +194,4 @@ export function redeliverTests(test: Test): void {
     expect(await storage.prune(old)).toBe(1);
     expect(await storage.redeliver(id, ["a"])).toBe(0);
   });
-
-  const expectOnceAtOnce = async (storages: readonly [Storage, Storage]) => {
-    const [storage] = storages;
-    const id = await acceptNew(storage);
-    await end(storage, "a", "dead");
-    const counts = await Promise.all(
-      Array.from(
-        { length: 10 },
-        (_, index) => storages[index % 2 ? 1 : 0].redeliver(id, ["a", "b"]),
-      ),
-    );
-    expect(counts.reduce((sum, count) => sum + count)).toBe(2);
-    expect(await statesOf(storage, id)).toEqual({ a: "pending", b: "pending" });
-    expect(await claimedIds(storage, { processors: ["a", "b"] })).toEqual([id, id]);
-    expect(await storage.claim(request({ processors: ["a", "b"] }))).toEqual(nothing);
-  };
-
-  test("redeliver() by ten callers at once makes each due once", async ({ storage }) => {
-    await expectOnceAtOnce([storage, storage]);
-  });
-
-  test("redeliver() by two storages at once makes each due once", async (world) => {
-    await expectOnceAtOnce([world.storage, await world.openAnother()]);
-  }, { needs: "sharedData" });
-
-  const expectOneRun = async (storages: readonly [Storage, Storage]) => {
-    const [storage, other] = storages;
-    for (let round = 0; round < 20; round++) {
-      const id = await acceptNew(storage);
-      await end(storage, "a", round % 2 ? "dead" : "succeeded");
-      const [count, ...results] = await Promise.all([
-        storage.redeliver(id, ["a"]),
-        other.claim(request()),
-        storage.claim(request()),
-      ]);
-      results.push(await other.claim(request()));
-      const claims = results.flatMap(({ claims }) => claims);
-      expect([count, claims.map(({ attempt }) => attempt)]).toEqual([1, [1]]);
-      for (const claim of claims) {
-        expect(await other.settle(claim, { kind: "succeeded" })).toBe(true);
-      }
-    }
-  };
-
-  test("redeliver() while others claim gives one run", async ({ storage }) => {
-    await expectOneRun([storage, storage]);
-  });
-
-  test("redeliver() while another storage claims gives one run", async (world) => {
-    await expectOneRun([world.storage, await world.openAnother()]);
-  }, { needs: "sharedData" });
-
-  const expectSuperseded = async (storages: readonly [Storage, Storage]) => {
-    const [storage, other] = storages;
-    for (let round = 0; round < 20; round++) {
-      const jobId = `job_${round}`;
-      const failed = await acceptNew(storage, { event: "job.failed", jobId });
-      await end(storage, "a", "dead");
-      const succeeded = await newEvent({ jobId, processors: [] });
-      const again = () =>
-        round % 4 < 2 ? storage.redeliver(failed, ["a", "b"]) : storage.redrive({ limit: 10 });
-      await Promise.all(
-        round % 2 ? [other.accept(succeeded), again()] : [again(), other.accept(succeeded)],
-      );
-      expect(await storage.get(failed)).toMatchObject({ state: "superseded", deliveries: [] });
-    }
-    expect(await storage.claim(request({ processors: ["a", "b"] }))).toEqual(nothing);
-    expect(await storage.countDead({})).toBe(0);
-  };
-
-  test("redeliver() and redrive() withdraw while the job's success comes", async ({ storage }) => {
-    await expectSuperseded([storage, storage]);
-  });
-
-  test(
-    "redeliver() and redrive() withdraw while another storage accepts the success",
-    async (world) => {
-      await expectSuperseded([world.storage, await world.openAnother()]);
-    },
-    { needs: "sharedData" },
-  );
 }
