@@ -1,5 +1,6 @@
 import { within } from "./deadline.ts";
 import { WebhookError } from "./errors.ts";
+import { readBytes } from "./read-bytes.ts";
 
 /** How much body is read, and for how long. */
 export interface BodyLimits {
@@ -48,22 +49,9 @@ async function collect(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  while (true) {
-    const { done, value } = await reader.read().catch((cause: unknown) => {
-      throw new WebhookError("body_timeout", {}, { cause });
-    });
-    if (done) break;
-    size += value.byteLength;
-    if (size > maxBytes) throw new WebhookError("payload_too_large");
-    chunks.push(value);
-  }
-  const bytes = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
+  const bytes = await readBytes(reader, maxBytes).catch((cause: unknown) => {
+    throw new WebhookError("body_timeout", {}, { cause });
+  });
+  if (bytes === undefined) throw new WebhookError("payload_too_large");
   return bytes;
 }

@@ -1,5 +1,18 @@
 import * as v from "valibot";
 import type { PayloadIssue } from "./errors.ts";
+import {
+  expectedId,
+  extraFields,
+  isRecord,
+  isTimestamp,
+  type JobError,
+  jobError,
+  jobId,
+  type JsonRecord,
+  opaqueText,
+  patternId,
+  resultField,
+} from "./job-fields.ts";
 
 /** A job that ended well, in the one form that processors get, whatever dialect ImgGo spoke. */
 export interface JobSucceededEvent {
@@ -18,7 +31,7 @@ export interface JobFailedEvent {
   readonly event: "job.failed";
   readonly data: JobData & {
     readonly status: "failed";
-    readonly error: { readonly message: string; readonly code?: string };
+    readonly error: JobError;
   };
   /** When the job ended, ISO 8601, as ImgGo wrote it; the time of receipt where it wrote none. */
   readonly timestamp: string;
@@ -46,25 +59,11 @@ export type ParsedEvent =
     readonly issues: readonly PayloadIssue[];
   };
 
-type JsonRecord = Readonly<Record<string, unknown>>;
-
-// valibot's own messages repeat what was received; each schema here brings one that does not.
-const opaqueText = (message: string) =>
-  v.pipe(
-    v.string(message),
-    v.check((text) => {
-      const { length } = [...text];
-      // A lone surrogate has no UTF-8 form: two ids that differ in one would be stored alike.
-      return length >= 1 && length <= 255 && text.isWellFormed() && !/\p{Cc}/u.test(text);
-    }, message),
-  );
-
 // By the keys that must be there.
 const expected = {
   event: "expected the name of an event",
-  job_id: "expected text of 1 to 255 characters, none of them a control character",
+  job_id: expectedId,
 };
-const id = opaqueText(expected.job_id);
 
 // Of a key that is missing, valibot asks the object for the message.
 const missing = ({ path }: v.ObjectIssue) =>
@@ -72,13 +71,7 @@ const missing = ({ path }: v.ObjectIssue) =>
 
 const envelope = v.object({ event: opaqueText(expected.event) }, missing);
 
-const job = {
-  job_id: id,
-  pattern_id: v.nullish(
-    v.union([v.pipe(v.literal(""), v.transform(() => null)), id], expected.job_id),
-    null,
-  ),
-};
+const job = { job_id: jobId, pattern_id: patternId };
 
 const succeeded = v.pipe(
   v.object({
@@ -86,27 +79,10 @@ const succeeded = v.pipe(
     result: v.optional(v.unknown()),
     manifest: v.optional(v.unknown()),
   }, missing),
-  v.check((wire) => "result" in wire || "manifest" in wire, "expected `result` or `manifest`"),
+  v.check((wire) => resultField(wire) !== undefined, "expected `result` or `manifest`"),
 );
 
-const errorText = "expected the error as text, or as an object with `code` and `message`";
-const failed = v.object({
-  ...job,
-  error: v.nullish(
-    v.union([
-      v.string(),
-      v.pipe(
-        // To valibot a list is an object too.
-        v.custom<JsonRecord>(isRecord),
-        v.object({
-          code: v.nullish(v.union([v.string(), v.pipe(v.number(), v.transform(String))])),
-          message: v.nullish(v.string()),
-        }),
-      ),
-    ], errorText),
-    null,
-  ),
-}, missing);
+const failed = v.object({ ...job, error: jobError }, missing);
 
 // Every name under which a job's end is sent, and the one that processors see.
 const terminalEvents: ReadonlyMap<string, WebhookEvent["event"]> = new Map([
@@ -138,12 +114,8 @@ export function parseEvent(body: Uint8Array, receivedAt: number = Date.now()): P
 
   const name = terminalEvents.get(outer.output.event);
   if (name === undefined) {
-    const jobId = v.safeParse(id, fields["job_id"]);
-    return {
-      state: "ignored",
-      name: outer.output.event,
-      jobId: jobId.success ? jobId.output : null,
-    };
+    const id = v.safeParse(jobId, fields["job_id"]);
+    return { state: "ignored", name: outer.output.event, jobId: id.success ? id.output : null };
   }
 
   const endedAt = [timestamp, fields["timestamp"], fields["completed_at"], fields["failed_at"]]
@@ -155,13 +127,13 @@ export function parseEvent(body: Uint8Array, receivedAt: number = Date.now()): P
   if (name === "job.succeeded") {
     const parsed = v.safeParse(succeeded, fields);
     if (!parsed.success) return malformed(parsed.issues, prefix);
-    const { job_id, pattern_id, result, manifest } = parsed.output;
-    const source = (result ?? null) === null && "manifest" in parsed.output ? "manifest" : "result";
+    const { job_id, pattern_id, ...results } = parsed.output;
+    const source = resultField(results) ?? "result";
     const canonical = {
       job_id,
       pattern_id,
       status: "succeeded" as const,
-      result: source === "manifest" ? manifest : result,
+      result: results[source],
     };
     const event = { event: name, data: withExtras(canonical, wire, source), timestamp: endedAt };
     return { state: "accepted", event };
@@ -170,7 +142,7 @@ export function parseEvent(body: Uint8Array, receivedAt: number = Date.now()): P
   const parsed = v.safeParse(failed, fields);
   if (!parsed.success) return malformed(parsed.issues, prefix);
   const { job_id, pattern_id, error } = parsed.output;
-  const canonical = { job_id, pattern_id, status: "failed" as const, error: readError(error) };
+  const canonical = { job_id, pattern_id, status: "failed" as const, error };
   const event = { event: name, data: withExtras(canonical, wire, "error"), timestamp: endedAt };
   return { state: "accepted", event };
 }
@@ -188,32 +160,9 @@ function parseJson(body: Uint8Array): unknown {
   }
 }
 
-function isRecord(value: unknown): value is JsonRecord {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isTimestamp(value: unknown): value is string {
-  return typeof value === "string" && /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/.test(value) &&
-    Number.isFinite(Date.parse(value));
-}
-
-function readError(
-  error: string | { code?: string | null | undefined; message?: string | null | undefined } | null,
-): { message: string; code?: string } {
-  if (typeof error === "string") return { message: error };
-  const message = error?.message ?? error?.code ?? "ImgGo gave no reason.";
-  return error?.code == null ? { message } : { message, code: error.code };
-}
-
 /** The canonical fields, and behind them whatever else was sent and says something. */
 function withExtras<T extends JsonRecord>(canonical: T, wire: JsonRecord, source: string): T {
-  const consumed = new Set([...Object.keys(canonical), source]);
-  // One dialect sends `manifest` and `error` always, the one that does not apply as null.
-  const empty = (name: string) =>
-    ["result", "manifest", "error"].includes(name) && wire[name] === null;
-  const extras = Object.entries(wire).filter(([name]) => !consumed.has(name) && !empty(name));
-  // `fromEntries` defines own properties: a key `__proto__` stays a key.
-  return { ...canonical, ...Object.fromEntries(extras) };
+  return { ...canonical, ...extraFields(wire, [...Object.keys(canonical), source]) };
 }
 
 function malformed(

@@ -1,7 +1,10 @@
 import type { WebhookEvent } from "../event.ts";
+import { parseRetryAfter } from "../retry-after.ts";
 import { importSecret, secretProblem, sign, signatureHeader } from "../signature.ts";
 import { isPrivateHost } from "./private-host.ts";
 import { PermanentError, type Processor, RetryLater } from "./processor.ts";
+
+const longestWaitMs = 24 * 3_600_000;
 
 /** What {@linkcode forward} takes. */
 export interface ForwardOptions {
@@ -95,19 +98,9 @@ function judge({ ok, status, headers, type }: Response): void {
   const answer = type === "opaqueredirect" ? "a redirect" : String(status);
   const message = `The target answered ${answer}.`;
   if (status === 410) throw new PermanentError(message);
-  const afterMs = retryAfter(headers.get("Retry-After"));
+  const afterMs = Math.min(parseRetryAfter(headers.get("Retry-After")) ?? 0, longestWaitMs);
   // "At once" would use up all attempts at once: the backoff knows better.
   throw afterMs ? new RetryLater(afterMs, message) : new Error(message);
-}
-
-/** The delay in milliseconds that a `Retry-After` asks for (RFC 9110, 10.2.3), a day at the most. */
-function retryAfter(header: string | null): number | undefined {
-  if (header === null) return undefined;
-  // `Date.parse` takes much more than HTTP's dates, which all begin with the name of a day.
-  const at = /^[a-z]/i.test(header) ? Date.parse(header) : NaN;
-  const afterMs = /^\d+$/.test(header) ? Number(header) * 1_000 : at - Date.now();
-  if (Number.isNaN(afterMs)) return undefined;
-  return Math.min(Math.max(afterMs, 0), 24 * 3_600_000);
 }
 
 function basicAuthorization(url: URL): string | undefined {
