@@ -1,0 +1,91 @@
+/**
+ * A client of ImgGo's API that is frugal, patient and careful: it keeps to the rate that a plan
+ * allows, waits as ImgGo asks, gives up in time, and repeats no write blindly.
+ *
+ * @example
+ * ```ts
+ * import { createImgGoClient } from "imggo-webhooks/imggo";
+ *
+ * const imggo = createImgGoClient({ apiKey: "the key of your account" });
+ * const { status } = await imggo.jobs.get("6b1f3c2a-8d5e-4f0a-9c7b-2e1d0f9a8b7c");
+ * ```
+ *
+ * @module
+ */
+import { createJobs, type Jobs } from "./imggo/jobs.ts";
+import { apiKeyProblem, baseUrlProblem, defaultBaseUrl } from "./imggo/options.ts";
+import { createApi } from "./imggo/request.ts";
+import { createWebhooks, type Webhooks } from "./imggo/webhooks.ts";
+
+export type { Webhook } from "./imggo/answers.ts";
+export type { Drift } from "./imggo/drift.ts";
+export { ImgGoError, type ImgGoErrorDetails } from "./imggo/errors.ts";
+export { eventOfJob, type Job, type JobStatus } from "./imggo/job.ts";
+export type { JobPage, JobQuery, Jobs } from "./imggo/jobs.ts";
+export type { CallOptions } from "./imggo/request.ts";
+export type {
+  CreatedWebhook,
+  EnsuredWebhook,
+  EnsureOptions,
+  WebhookRequest,
+  Webhooks,
+} from "./imggo/webhooks.ts";
+
+/** What {@linkcode createImgGoClient} takes. */
+export interface ImgGoClientOptions {
+  /** The key of an ImgGo account. It is only ever sent to `baseUrl`, and shown nowhere. */
+  readonly apiKey: string;
+  /** `https:`, unless it is on this machine. Default `https://img-go.com/api`. */
+  readonly baseUrl?: string;
+  /** Default the global `fetch`. */
+  readonly fetch?: typeof fetch;
+  /** At most so many requests start in any minute. Default 5, the free plan's. */
+  readonly requestsPerMinute?: number;
+  /** How long one request may take, in milliseconds. Default 15,000. */
+  readonly timeoutMs?: number;
+  /**
+   * How long a call may take with all its requests and waits, in milliseconds. A wait that would
+   * be longer is not begun. Default 60,000.
+   */
+  readonly deadlineMs?: number;
+}
+
+/** A client of ImgGo's API. */
+export interface ImgGoClient {
+  readonly webhooks: Webhooks;
+  readonly jobs: Jobs;
+}
+
+/**
+ * Makes a client of ImgGo's API.
+ *
+ * @throws {TypeError} when an option is unfit.
+ */
+export function createImgGoClient(options: ImgGoClientOptions): ImgGoClient {
+  const { apiKey, baseUrl = defaultBaseUrl, requestsPerMinute = 5 } = options;
+  const { timeoutMs = 15_000, deadlineMs = 60_000 } = options;
+  const positive = (value: number) =>
+    Number.isSafeInteger(value) && value >= 1
+      ? undefined
+      : `expected a whole number of at least 1, got ${value}`;
+  const problems = Object.entries({
+    apiKey: apiKeyProblem(apiKey),
+    baseUrl: baseUrlProblem(baseUrl),
+    requestsPerMinute: positive(requestsPerMinute),
+    timeoutMs: positive(timeoutMs),
+    deadlineMs: positive(deadlineMs),
+  }).flatMap(([name, problem]) => problem === undefined ? [] : [`${name}: ${problem}`]);
+  if (problems.length > 0) {
+    throw new TypeError(`createImgGoClient() cannot use its options: ${problems.join("; ")}.`);
+  }
+  const api = createApi({
+    apiKey,
+    baseUrl,
+    requestsPerMinute,
+    timeoutMs,
+    deadlineMs,
+    // Taken when it is used: a runtime's own refuses to be called as another object's method.
+    fetch: (input, init) => (options.fetch ?? fetch)(input, init),
+  });
+  return { webhooks: createWebhooks(api), jobs: createJobs(api) };
+}
