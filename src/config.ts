@@ -27,6 +27,10 @@ export interface Config {
   readonly forwardSecret?: string;
   /** `FORWARD_ALLOW_PRIVATE`. Default false. */
   readonly forwardAllowPrivate?: boolean;
+  /** `IMGGO_API_KEY`: better kept in the environment. */
+  readonly imggoApiKey?: string;
+  /** `IMGGO_BASE_URL`. Default `https://img-go.com/api`. */
+  readonly imggoBaseUrl?: string;
   /** `ROLE`. Default `all`. */
   readonly role?: Role;
   /** `MAX_BODY_BYTES`. Default 1,048,576. */

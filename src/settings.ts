@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { Config } from "./config.ts";
+import { apiKeyProblem, baseUrlProblem, defaultBaseUrl } from "./imggo/options.ts";
 import { type LogLevel, logLevels } from "./logger.ts";
 import { pathProblem } from "./paths.ts";
 import { forwardProblem } from "./processor/forward.ts";
@@ -24,11 +25,21 @@ export interface Settings {
   readonly forward:
     | { readonly url: string; readonly secret?: string; readonly allowPrivate: boolean }
     | undefined;
+  /** ImgGo's API, and the key to it where there is one. */
+  readonly imggo: { readonly apiKey: string | undefined; readonly baseUrl: string };
   readonly role: Role;
   readonly maxBodyBytes: number;
   readonly logLevel: LogLevel;
   /** Undefined: as fits where the log goes. */
   readonly logFormat: "json" | "text" | undefined;
+}
+
+/** What talks to ImgGo's API goes by: it needs the key to it, and not the webhook's secret. */
+export interface ImgGoSettings {
+  readonly apiKey: string;
+  readonly baseUrl: string;
+  /** Where the receiver's webhook is. */
+  readonly path: string;
 }
 
 /** An environment. Names that are no settings are left alone. */
@@ -133,6 +144,8 @@ const schema = v.object({
   FORWARD_URL: v.optional(v.string("expected text")),
   FORWARD_SECRET: v.optional(checked(secretProblem)),
   FORWARD_ALLOW_PRIVATE: v.optional(flag, false),
+  IMGGO_API_KEY: v.optional(checked(apiKeyProblem)),
+  IMGGO_BASE_URL: v.optional(checked(baseUrlProblem), defaultBaseUrl),
   ROLE: v.optional(oneOf(roles), "all"),
   MAX_BODY_BYTES: v.optional(wholeNumber(1, 64 * 1_048_576), 1_048_576),
   LOG_LEVEL: v.optional(oneOf(logLevels), "info"),
@@ -152,6 +165,8 @@ const namesInConfig: Readonly<Record<Name, keyof Config>> = {
   FORWARD_URL: "forwardUrl",
   FORWARD_SECRET: "forwardSecret",
   FORWARD_ALLOW_PRIVATE: "forwardAllowPrivate",
+  IMGGO_API_KEY: "imggoApiKey",
+  IMGGO_BASE_URL: "imggoBaseUrl",
   ROLE: "role",
   MAX_BODY_BYTES: "maxBodyBytes",
   LOG_LEVEL: "logLevel",
@@ -168,16 +183,12 @@ const configOnly: readonly (keyof Config)[] = ["processors", "dedupeKey", "worke
  * @throws {SettingsError} which names every bad setting.
  */
 export function readSettings(env: Environment, config: Config = {}): Settings {
-  const { values, labels } = gather(env, config);
-  const parsed = v.safeParse(schema, values);
+  const gathered = gather(env, config);
+  const parsed = v.safeParse(schema, gathered.values);
   const problems = [
-    ...(parsed.issues ?? []).map((issue) => {
-      const name = issue.path?.[0].key as Name;
-      const hint = labels[name] === "DATABASE_URL" ? "; STORAGE_URL goes before it" : "";
-      return `${labels[name]}: ${issue.message}${hint}`;
-    }),
-    ...spoolProblems({ values, labels }),
-    ...forwardProblems({ values, labels }, config),
+    ...(parsed.issues ?? []).map((issue) => sentence(issue, gathered)),
+    ...spoolProblems(gathered),
+    ...forwardProblems(gathered, config),
     ...configProblems(config),
   ];
   if (!parsed.success || problems.length > 0) throw new SettingsError(problems);
@@ -196,11 +207,37 @@ export function readSettings(env: Environment, config: Config = {}): Settings {
       ...(secret === undefined ? {} : { secret }),
       allowPrivate: settings.FORWARD_ALLOW_PRIVATE,
     },
+    imggo: { apiKey: settings.IMGGO_API_KEY, baseUrl: settings.IMGGO_BASE_URL },
     role: settings.ROLE,
     maxBodyBytes: settings.MAX_BODY_BYTES,
     logLevel: settings.LOG_LEVEL,
     logFormat: settings.LOG_FORMAT,
   };
+}
+
+/**
+ * The same, of just those settings that talking to ImgGo's API takes.
+ *
+ * @throws {SettingsError} which names every bad one of them.
+ */
+export function readImgGoSettings(env: Environment, config: Config = {}): ImgGoSettings {
+  const gathered = gather(env, config);
+  const some = v.object({
+    ...v.pick(schema, ["IMGGO_BASE_URL", "WEBHOOK_PATH"]).entries,
+    IMGGO_API_KEY: v.optional(schema.entries.IMGGO_API_KEY.wrapped, ""),
+  });
+  const parsed = v.safeParse(some, gathered.values);
+  if (!parsed.success) {
+    throw new SettingsError(parsed.issues.map((issue) => sentence(issue, gathered)));
+  }
+  const { IMGGO_API_KEY: apiKey, IMGGO_BASE_URL: baseUrl, WEBHOOK_PATH: path } = parsed.output;
+  return { apiKey, baseUrl, path };
+}
+
+function sentence({ path, message }: v.BaseIssue<unknown>, { labels }: Gathered): string {
+  const name = path?.[0].key as Name;
+  const hint = labels[name] === "DATABASE_URL" ? "; STORAGE_URL goes before it" : "";
+  return `${labels[name]}: ${message}${hint}`;
 }
 
 /** What was set, by its name in the environment, and how a user knows each. */

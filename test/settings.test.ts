@@ -1,7 +1,12 @@
 import { type Config, defineConfig } from "imggo-webhooks";
 import { memoryStorage } from "imggo-webhooks/storage/memory";
 import { expect, test } from "vitest";
-import { type Environment, readSettings, SettingsError } from "../src/settings.ts";
+import {
+  type Environment,
+  readImgGoSettings,
+  readSettings,
+  SettingsError,
+} from "../src/settings.ts";
 
 const secret = "canary-secret-canary";
 const valid: Environment = { WEBHOOK_SECRET: secret };
@@ -25,6 +30,7 @@ test("readSettings() needs nothing but the secret", () => {
     storage: "sqlite:./imggo-webhooks.db",
     spool: undefined,
     forward: undefined,
+    imggo: { apiKey: undefined, baseUrl: "https://img-go.com/api" },
     role: "all",
     maxBodyBytes: 1_048_576,
     logLevel: "info",
@@ -44,6 +50,8 @@ test("readSettings() reads every setting of an environment", () => {
     FORWARD_URL: "http://localhost:3000/hook",
     FORWARD_SECRET: "a secret for the target",
     FORWARD_ALLOW_PRIVATE: "true",
+    IMGGO_API_KEY: "key-of-an-account",
+    IMGGO_BASE_URL: "http://127.0.0.1:8080/api",
     ROLE: "worker",
     MAX_BODY_BYTES: "2048",
     LOG_LEVEL: "debug",
@@ -60,6 +68,7 @@ test("readSettings() reads every setting of an environment", () => {
       secret: "a secret for the target",
       allowPrivate: true,
     },
+    imggo: { apiKey: "key-of-an-account", baseUrl: "http://127.0.0.1:8080/api" },
     role: "worker",
     maxBodyBytes: 2048,
     logLevel: "debug",
@@ -81,6 +90,8 @@ test("readSettings() reads every setting of a configuration", () => {
     forwardUrl: "https://example.com/hook",
     forwardSecret: "a secret for the target",
     forwardAllowPrivate: false,
+    imggoApiKey: "key-of-an-account",
+    imggoBaseUrl: "https://staging.example.com/api",
     role: "receiver",
     maxBodyBytes: 1,
     logLevel: "error",
@@ -102,6 +113,7 @@ test("readSettings() reads every setting of a configuration", () => {
       secret: "a secret for the target",
       allowPrivate: false,
     },
+    imggo: { apiKey: "key-of-an-account", baseUrl: "https://staging.example.com/api" },
     role: "receiver",
     maxBodyBytes: 1,
     logLevel: "error",
@@ -136,6 +148,8 @@ test("readSettings() takes an empty variable as one that is not set", () => {
     "FORWARD_URL",
     "FORWARD_SECRET",
     "FORWARD_ALLOW_PRIVATE",
+    "IMGGO_API_KEY",
+    "IMGGO_BASE_URL",
     "ROLE",
     "MAX_BODY_BYTES",
     "LOG_LEVEL",
@@ -212,6 +226,16 @@ const badSettings: Record<string, readonly string[]> = {
   FORWARD_URL: ["canary", "/canary", "ftp://canary.example/", "javascript:canary"],
   FORWARD_SECRET: ["canary-15-chars", "canary-canary-canary\r\n"],
   FORWARD_ALLOW_PRIVATE: ["yes", "TRUE", "2"],
+  IMGGO_API_KEY: [" canary", "canary\n", "can ary", "canärÿ"],
+  IMGGO_BASE_URL: [
+    "canary",
+    "/canary",
+    "ftp://canary.example/",
+    "http://canary.example/api",
+    "https://user:canary@img-go.com/api",
+    "https://img-go.com/api?canary",
+    "http://localhost.canary.example/api",
+  ],
   ROLE: ["both", "Worker", "receiver,worker"],
   MAX_BODY_BYTES: ["0", "-5", "1MB", "1e6", "67108865"],
   LOG_LEVEL: ["trace", "INFO"],
@@ -246,6 +270,24 @@ test("readSettings() refuses a storage as its own spool", () => {
   const storage = memoryStorage();
   expect(problems(valid, { storage, spool: storage }))
     .toEqual(["spool, in the configuration: expected another place than the storage's"]);
+});
+
+test("readImgGoSettings() needs the API key, and no secret", () => {
+  expect(readImgGoSettings({ IMGGO_API_KEY: "key" }, { path: "/in" }))
+    .toEqual({ apiKey: "key", baseUrl: "https://img-go.com/api", path: "/in" });
+  expect(readImgGoSettings({ PORT: "http", ROLE: "boss" }, { imggoApiKey: "key" }).apiKey)
+    .toBe("key");
+});
+
+test("readImgGoSettings() names every bad setting among its own", () => {
+  const env = { IMGGO_BASE_URL: "http://img-go.com/api", WEBHOOK_PATH: "in", WEBHOOK_SECRET: "x" };
+  expect(() => readImgGoSettings(env)).toThrow(SettingsError);
+  expect(() => readImgGoSettings(env)).toThrow(
+    /^3 settings are wrong:(?:\n {2}(?:IMGGO_BASE_URL|IMGGO_API_KEY|WEBHOOK_PATH): .*){3}$/,
+  );
+  expect(() => readImgGoSettings({}, { imggoApiKey: "canary canary" })).toThrow(
+    /^A setting is wrong:\n {2}imggoApiKey, in the configuration: expected (?!.*canary)/,
+  );
 });
 
 test("readSettings() says that the secret is not set", () => {

@@ -3,7 +3,8 @@ export const defaultBaseUrl = "https://img-go.com/api";
 
 /** What is wrong with an API key, or `undefined`. The sentence never holds the key. */
 export function apiKeyProblem(key: unknown): string | undefined {
-  if (typeof key !== "string" || key === "") return "expected the API key of an ImgGo account";
+  if (typeof key !== "string") return "expected text";
+  if (key === "") return "expected the API key of your ImgGo account; it is not set";
   // A header takes nothing else, and some runtimes repeat what they refuse.
   if (!/^[\x21-\x7e]+$/.test(key)) {
     return "expected an API key of ImgGo, without spaces, line ends and letters beyond ASCII";
