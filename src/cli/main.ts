@@ -2,12 +2,16 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { Command, CommanderError } from "commander";
+import { ImgGoError } from "../imggo/errors.ts";
+import { SettingsError } from "../settings.ts";
 import { addDev } from "./dev.ts";
 import { ExpectedError } from "./expected-error.ts";
+import { addRegister } from "./register.ts";
 import { addServe } from "./serve.ts";
 import { addSign } from "./sign.ts";
 import { addTrigger } from "./trigger.ts";
 import { addVerify } from "./verify.ts";
+import { addWebhooks } from "./webhooks.ts";
 
 const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
 
@@ -24,10 +28,12 @@ const program = new Command("imggo-webhooks")
   .configureHelp({ sortSubcommands: false })
   .showSuggestionAfterError();
 
-for (const add of [addDev, addServe, addTrigger, addSign, addVerify]) {
-  add(program)
-    .option("--json", "print JSON, one object a line")
-    .exitOverride();
+const adding = [addDev, addServe, addTrigger, addSign, addVerify, addRegister, addWebhooks];
+for (const add of adding) {
+  const command = add(program);
+  // Of a verb that has verbs of its own, those take the option.
+  const verbs = command.commands.length > 0 ? command.commands : [command];
+  for (const verb of verbs) verb.option("--json", "print JSON, one object a line").exitOverride();
 }
 
 try {
@@ -40,9 +46,17 @@ try {
 function report(error: unknown): number {
   // Commander has printed its own.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (!(error instanceof ExpectedError)) throw error;
+  const exitCode = exitCodeOf(error);
+  if (exitCode === undefined || !(error instanceof Error)) throw error;
   process.stderr.write(
     json ? `${JSON.stringify({ error: error.message })}\n` : `${error.message}\n`,
   );
-  return error.exitCode;
+  return exitCode;
+}
+
+/** The exit code of an error whose message says all; undefined of any other. */
+function exitCodeOf(error: unknown): 1 | 2 | undefined {
+  if (error instanceof ExpectedError) return error.exitCode;
+  if (error instanceof SettingsError) return 2;
+  return error instanceof ImgGoError ? 1 : undefined;
 }

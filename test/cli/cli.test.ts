@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { sign } from "imggo-webhooks";
-import { listeningUrl, type Process, root, runtimes, startProcess } from "../support/process.ts";
+import { type Finished, runCli, startCli } from "../support/command-line.ts";
+import { listeningUrl, type Process, root } from "../support/process.ts";
 import { type Sink, startSink } from "../support/sink.ts";
 
 const secret = "a secret of 25 characters";
@@ -22,31 +23,17 @@ interface RunOptions {
   readonly input?: AsyncIterable<string>;
 }
 
-function cli(
+const cli = (
   args: readonly string[],
   env: Record<string, string> = {},
-  { folder = cwd, input }: RunOptions = {},
-): Process {
-  return startProcess([...runtimes.node, `${root}src/cli/main.ts`, ...args], {
-    cwd: folder,
-    env,
-    ...(input && { input }),
-  });
-}
+  { folder = cwd, ...options }: RunOptions = {},
+): Process => startCli(args, { ...options, cwd: folder, env });
 
-async function run(
+const run = async (
   args: readonly string[],
-  env?: Record<string, string>,
-  options?: RunOptions,
-) {
-  const child = cli(args, env, options);
-  let errors = "";
-  child.child.stderr?.on("data", (text: string) => errors += text);
-  const code = await child.ended;
-  const output = child.output();
-  const lines = output.trim().split("\n");
-  return { code, output, lines, errors };
-}
+  env: Record<string, string> = {},
+  { folder = cwd, ...options }: RunOptions = {},
+): Promise<Finished> => await runCli(args, { ...options, cwd: folder, env });
 
 /** A folder of a test's own. */
 async function newFolder(): Promise<string> {
