@@ -114,14 +114,12 @@ function assignmentsIn(text: string): Assignment[] {
 
 /** A value as an env file takes it; in such quotes as were there, and in none if that will do. */
 function inQuotes(secret: string, before: string | undefined): string | undefined {
-  if (/[\p{Cc}\\]/u.test(secret)) return undefined;
+  // Readers of env files do not agree on escapes, and some see a variable behind any `$`.
+  if (/[\p{Cc}\\$]/u.test(secret)) return undefined;
   const isPlain = /^[\w.+/=:@%-]+$/.test(secret);
   const kept = before !== undefined && `'"`.includes(before) ? before : "";
   const quote = [kept, "", "'", '"', "`"].find((each) =>
-    each === ""
-      ? isPlain
-      // Where it is not in single quotes, a `$` may mean a variable.
-      : !secret.includes(each) && (each === "'" || !secret.includes("$"))
+    each === "" ? isPlain : !secret.includes(each)
   );
   return quote === undefined ? undefined : `${quote}${secret}${quote}`;
 }
