@@ -31,6 +31,9 @@ export type {
   Webhooks,
 } from "./imggo/webhooks.ts";
 
+// A runtime's timer fires at once when it is set for longer.
+const longestTimerMs = 2 ** 31 - 1;
+
 /** What {@linkcode createImgGoClient} takes. */
 export interface ImgGoClientOptions {
   /** The key of an ImgGo account. It is only ever sent to `baseUrl`, and shown nowhere. */
@@ -65,9 +68,9 @@ export function createImgGoClient(options: ImgGoClientOptions): ImgGoClient {
   const { apiKey, baseUrl = defaultBaseUrl, requestsPerMinute = 5 } = options;
   const { timeoutMs = 15_000, deadlineMs = 60_000 } = options;
   const positive = (value: number) =>
-    Number.isSafeInteger(value) && value >= 1
+    Number.isInteger(value) && value >= 1 && value <= longestTimerMs
       ? undefined
-      : `expected a whole number of at least 1, got ${value}`;
+      : `expected a whole number from 1 to ${longestTimerMs}, got ${value}`;
   const problems = Object.entries({
     apiKey: apiKeyProblem(apiKey),
     baseUrl: baseUrlProblem(baseUrl),

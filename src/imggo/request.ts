@@ -148,7 +148,7 @@ export function createApi(options: ApiOptions): Api {
 function tooSoon(waitMs: number, perMinute: number): ImgGoError {
   return new ImgGoError(
     "rate_limited",
-    `No more than ${perMinute} requests a minute are sent to ImgGo: try again in ${
+    `ImgGo's limit, or that of ${perMinute} requests a minute here, is used up: try again in ${
       Math.ceil(waitMs / 1_000)
     } s, or set requestsPerMinute to what your plan allows.`,
     { retryAfterMs: Math.ceil(waitMs) },

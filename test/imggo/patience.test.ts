@@ -171,7 +171,9 @@ describe("requestsPerMinute", () => {
     const { error, ms } = await settled(webhooks.list());
     expect(ms).toBe(0);
     expect(error).toMatchObject({ code: "rate_limited", retryAfterMs: 50_000 });
-    expect((error as Error).message).toMatch(/^No more than 5 requests a minute .* in 50 s, or/);
+    expect((error as Error).message).toMatch(
+      /^ImgGo's limit, or that of 5 requests a minute here, .* in 50 s/,
+    );
     expect(requests).toHaveLength(5);
     expect((await settled(webhooks.list())).value).toEqual([]);
   });

@@ -306,6 +306,7 @@ describe("secrecy", () => {
     [{ baseUrl: "http://canary.example/api" }, /baseUrl: expected an https: URL/],
     [{ baseUrl: "https://canary:canary@img-go.com/api" }, /without credentials/],
     [{ requestsPerMinute: 0 }, /requestsPerMinute: expected a whole number/],
+    [{ deadlineMs: 2 ** 31 }, /deadlineMs: expected a whole number from 1 to 2147483647/],
     [{ timeoutMs: NaN }, /timeoutMs: expected/],
   ])("createImgGoClient() refuses %j", (options, expected) => {
     const create = () => createImgGoClient({ apiKey: "key", ...options });
