@@ -2,7 +2,6 @@ import {
   accessSync,
   closeSync,
   constants,
-  fchmodSync,
   fchownSync,
   fsyncSync,
   lstatSync,
@@ -19,8 +18,8 @@ import { ExpectedError } from "./expected-error.ts";
 
 /** An env file that a secret can be saved in. */
 export interface EnvFile {
-  /** Whether it already has one that a receiver takes. */
-  readonly hasSecret: boolean;
+  /** Whether it has one, by now, that a receiver takes. */
+  hasSecret(): boolean;
   /** Sets `WEBHOOK_SECRET` in it: all of the file is written, or none. */
   save(secret: string): EnvTextChange;
 }
@@ -31,12 +30,12 @@ export interface EnvFile {
  * @throws {ExpectedError} where it could not be written.
  */
 export function openEnvFile(path: string): EnvFile {
-  const text = explained(path, () => {
+  explained(path, () => {
     accessSync(dirname(path), constants.W_OK);
-    return read(path).text;
+    read(path);
   });
   return {
-    hasSecret: hasSecret(text),
+    hasSecret: () => explained(path, () => hasSecret(read(path).text)),
     save: (secret) =>
       explained(path, () => {
         const file = read(path);
@@ -78,7 +77,6 @@ function write(path: string, text: string, stats: Stats | undefined): void {
     try {
       writeFileSync(descriptor, text);
       if (stats !== undefined) keepOwner(descriptor, stats);
-      fchmodSync(descriptor, 0o600);
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);

@@ -60,7 +60,7 @@ async function register(flags: RegisterFlags): Promise<void> {
   if (outcome === "unchanged") {
     print(json, `already registered  ${visible(id)}`, webhook);
     const again = `Its secret cannot be shown again; if it is lost, ${startOver(id)}.`;
-    if (file === undefined || file.hasSecret) return warn(json, again);
+    if (file === undefined || file.hasSecret()) return warn(json, again);
     throw new ExpectedError(1, `${save} has no WEBHOOK_SECRET, and none was saved. ${again}`);
   }
   if (ensured.webhook.secret === undefined) {

@@ -29,43 +29,56 @@ export const anyId: v.GenericSchema<unknown, string> = v.pipe(
 
 const flag = v.nullish(v.boolean("expected true or false"));
 
+const fields = {
+  id: v.nullish(anyId),
+  webhook_id: v.nullish(anyId),
+  url: v.string("expected a URL"),
+  events: v.array(v.string("expected text"), "expected a list"),
+  is_active: flag,
+  active: flag,
+  created_at: time,
+  last_triggered_at: time,
+};
+
+const expectedWebhook = "expected a webhook with id, url and events";
+
 const webhook = v.pipe(
-  v.object({
-    id: v.nullish(anyId),
-    webhook_id: v.nullish(anyId),
-    url: v.string("expected a URL"),
-    events: v.array(v.string("expected text"), "expected a list"),
-    is_active: flag,
-    active: flag,
-    secret: v.nullish(v.string("expected text")),
-    created_at: time,
-    last_triggered_at: time,
-  }, "expected a webhook with id, url and events"),
+  v.object(fields, expectedWebhook),
   v.check(({ id, webhook_id }) => (id ?? webhook_id) != null, "expected `id` or `webhook_id`"),
-  v.transform((wire) => ({
-    secret: wire.secret ?? undefined,
-    webhook: {
-      id: String(wire.id ?? wire.webhook_id),
-      url: wire.url,
-      events: wire.events,
-      active: wire.is_active ?? wire.active ?? true,
-      ...(wire.created_at !== undefined && { createdAt: wire.created_at }),
-      ...(wire.last_triggered_at !== undefined && { lastTriggeredAt: wire.last_triggered_at }),
-    },
+  v.transform((wire): Webhook => ({
+    id: String(wire.id ?? wire.webhook_id),
+    url: wire.url,
+    events: wire.events,
+    active: wire.is_active ?? wire.active ?? true,
+    ...(wire.created_at !== undefined && { createdAt: wire.created_at }),
+    ...(wire.last_triggered_at !== undefined && { lastTriggeredAt: wire.last_triggered_at }),
   })),
 );
 
-const created = v.object({ data: webhook }, "expected `data`");
+const shown = v.object({ secret: v.nullish(v.string("expected text")) });
 
-/** A new webhook, and the secret that is shown this once. */
-export function readCreated(answer: Answer): { webhook: Webhook; secret: string | undefined } {
-  return read(created, answer, "a webhook").data;
+/**
+ * A new webhook, and the secret that is shown this once. What else the answer leaves out is as it
+ * was asked for: the secret must not be lost to it.
+ */
+export function readCreated(
+  answer: Answer,
+  { url, events }: Pick<Webhook, "url" | "events">,
+): { webhook: Webhook; secret: string | undefined } {
+  const created = v.object({
+    data: v.intersect([
+      v.pipe(v.looseObject({}), v.transform((wire) => ({ url, events, ...wire })), webhook),
+      shown,
+    ]),
+  }, "expected `data`");
+  const { secret, ...rest } = read(created, answer, "a webhook").data;
+  return { webhook: rest, secret: secret || undefined };
 }
 
 /** The webhooks of a list in any of its three forms. */
 export function readWebhooks(answer: Answer): Webhook[] {
   const items = readItems(answer, "webhooks");
-  return read(v.array(webhook), { ...answer, json: items }, "webhooks").map((item) => item.webhook);
+  return read(v.array(webhook), { ...answer, json: items }, "webhooks");
 }
 
 const items = v.array(v.unknown());

@@ -71,9 +71,8 @@ export function createWebhooks(api: Api): Webhooks {
     const hide = [request.secret ?? []].flat();
     for (let attempts = 1;; attempts++) {
       try {
-        const { webhook, secret } = readCreated(
-          await api.send({ method: "POST", path, body: request, maxBytes, hide }, call),
-        );
+        const post = { method: "POST", path, body: request, maxBytes, hide } as const;
+        const { webhook, secret } = readCreated(await api.send(post, call), request);
         return { ...webhook, secret: secret ?? request.secret };
       } catch (error) {
         if (!isOutcomeUnknown(error)) throw error;

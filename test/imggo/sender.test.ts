@@ -68,10 +68,10 @@ describe("the stand-in's sender", () => {
 });
 
 describe("the stand-in's limits", () => {
-  test.each(["Retry-After", "X-RateLimit-Reset"] as const)(
-    "say when they end by %s",
+  test.each([{}, { tells: "Retry-After" }, { tells: "X-RateLimit-Reset" }] as const)(
+    "say when they end: %j",
     async (tells) => {
-      service.limits = { perMinute: 2, tells };
+      service.limits = { perMinute: 2, ...tells };
       const { webhooks } = createImgGoClient({
         ...service,
         requestsPerMinute: 100,

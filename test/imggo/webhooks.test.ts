@@ -111,6 +111,18 @@ describe("create()", () => {
     expect(service.webhooks).toHaveLength(1);
   });
 
+  test("does not lose the secret of an answer that leaves out the rest", async () => {
+    const data = { webhook_id: 7, secret: "the secret that ImgGo shows once" };
+    service.faults.push({ kind: { status: 201, body: { success: true, data } } });
+    expect(await client.webhooks.create({ url, events }))
+      .toEqual({ id: "7", url, events, active: true, secret: data.secret });
+  });
+
+  test("takes an empty secret for none", async () => {
+    service.faults.push({ kind: { status: 201, body: { data: { id: "w-1", secret: "" } } } });
+    expect(await client.webhooks.create({ url, events })).toMatchObject({ secret: undefined });
+  });
+
   test("says that nobody knows, where it cannot look either", async () => {
     service.faults.push({ method: "POST", kind: "drop", done: true });
     service.faults.push({ method: "GET", kind: { status: 403 } });
@@ -222,6 +234,13 @@ describe("ensure()", () => {
     expect(service.webhooks).toMatchObject([{ url, events, active: true }]);
     expect(replaced.webhook.id).not.toBe(id);
     expect(replaced).not.toMatchObject({ webhook: { secret } });
+  });
+
+  test("goes on where somebody else deletes what it was to replace", async () => {
+    service.addWebhook({ url, active: false });
+    service.faults.push({ method: "DELETE", kind: { status: 404 }, done: true });
+    expect(await client.webhooks.ensure({ url, events }, { replace: true }))
+      .toMatchObject({ outcome: "replaced", webhook: { active: true } });
   });
 
   test("says that it deleted the webhook where it could not register it anew", async () => {

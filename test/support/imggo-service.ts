@@ -49,7 +49,7 @@ export interface Fault {
 export interface ServiceLimits {
   /** Requests in any minute. */
   readonly perMinute?: number;
-  /** How a 429 says when it ends. Default `Retry-After`. */
+  /** How a 429 says when it ends. Default both. */
   readonly tells?: "Retry-After" | "X-RateLimit-Reset" | "nothing";
   /** Webhooks in the account's plan. */
   readonly webhooks?: number;
@@ -211,7 +211,7 @@ export async function startImgGoService(): Promise<ImgGoService> {
 
   /** The headers of a 429, where one is due. */
   function limit(): Record<string, string> | undefined {
-    const { perMinute = Infinity, tells = "Retry-After" } = service.limits;
+    const { perMinute = Infinity, tells } = service.limits;
     const now = Date.now();
     const recent = startedAt.filter((time) => time > now - 60_000);
     const [oldest = now] = recent;
@@ -221,8 +221,8 @@ export async function startImgGoService(): Promise<ImgGoService> {
     }
     const seconds = Math.ceil((oldest + 60_000 - now) / 1_000);
     return {
-      ...(tells === "Retry-After" && { "Retry-After": String(seconds) }),
-      ...(tells === "X-RateLimit-Reset" && {
+      ...([undefined, "Retry-After"].includes(tells) && { "Retry-After": String(seconds) }),
+      ...([undefined, "X-RateLimit-Reset"].includes(tells) && {
         "X-RateLimit-Limit": String(perMinute),
         "X-RateLimit-Remaining": "0",
         "X-RateLimit-Reset": String(Math.ceil(now / 1_000) + seconds),
