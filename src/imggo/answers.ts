@@ -109,7 +109,7 @@ export function read<Schema extends v.GenericSchema>(
   const { message, path } = parsed.issues[0];
   // valibot's own messages would repeat what came.
   const expected = json === undefined
-    ? "expected JSON: is IMGGO_BASE_URL the API's own?"
+    ? "expected JSON; check IMGGO_BASE_URL"
     : message.startsWith("expected")
     ? message
     : "expected another type";

@@ -42,7 +42,7 @@ export async function exchange(request: Exchange): Promise<Answer> {
   const late = () =>
     new ImgGoError(
       "timeout",
-      `ImgGo did not answer within ${Math.round(timeoutMs / 1_000)} s: try again later.`,
+      `ImgGo did not answer within ${Math.ceil(timeoutMs / 1_000)} s: try again later.`,
     );
   try {
     return await within(answerOf(request, controller.signal), timeoutMs, late);

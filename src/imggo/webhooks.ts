@@ -166,8 +166,8 @@ function checkDeleted({ json, isEmpty, status }: Answer): void {
   if (isEmpty || isObject) return;
   throw new ImgGoError(
     "unreadable_answer",
-    "ImgGo's answer does not say whether the webhook was deleted: expected JSON. Is " +
-      "IMGGO_BASE_URL the API's own?",
+    "ImgGo's answer does not say whether the webhook was deleted: expected JSON; check " +
+      "IMGGO_BASE_URL.",
     { status },
   );
 }
