@@ -58,7 +58,7 @@ export interface ApiOptions {
 }
 
 /** How often a request is sent at the most. */
-export const maxAttempts = 4;
+const maxAttempts = 4;
 const backoff = { firstMs: 250, maxMs: 4_000 };
 
 export function createApi(options: ApiOptions): Api {
@@ -69,6 +69,7 @@ export function createApi(options: ApiOptions): Api {
 
   /** Waits for a place among the requests of a minute. */
   async function turn(call: Call): Promise<void> {
+    call.signal?.throwIfAborted();
     const now = performance.now();
     const longestMs = call.deadline - now;
     const at = rate.take(now, longestMs);

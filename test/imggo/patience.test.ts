@@ -203,8 +203,8 @@ describe("requestsPerMinute", () => {
 });
 
 describe("signal", () => {
-  test("that has aborted sends nothing", async () => {
-    const { webhooks, jobs, requests } = clientOf([empty]);
+  test("that has aborted sends nothing, and takes no other request's place", async () => {
+    const { webhooks, jobs, requests } = clientOf([empty], { requestsPerMinute: 1 });
     const signal = AbortSignal.abort(new Error("enough"));
     for (
       const call of [
