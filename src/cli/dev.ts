@@ -6,10 +6,14 @@ import { healthPath } from "../paths.ts";
 import { commandName } from "./command-name.ts";
 import { currentListen } from "./current-listen.ts";
 import { devSessionFile, readDevSession, writeDevSession } from "./dev-session.ts";
-import { colored } from "./output.ts";
+import { expose, type Exposure } from "./exposure.ts";
+import { openImgGo } from "./imggo.ts";
+import { colored, print } from "./output.ts";
+import { prepareTunnel } from "./tunnel.ts";
 
 interface DevFlags {
   readonly config?: string;
+  readonly tunnel?: true;
   readonly json?: true;
 }
 
@@ -19,26 +23,48 @@ export function addDev(program: Command): Command {
     .command("dev")
     .description("receive on this machine, without any set-up: a secret is made and kept")
     .option("--config <file>", "the configuration file (default: imggo.config.ts, if it is there)")
-    .action(async ({ config, json }: DevFlags) => {
+    .option("--tunnel", "let ImgGo reach it by ngrok, registered for as long as it runs")
+    .action(async ({ config, tunnel, json }: DevFlags) => {
+      const openTunnel = tunnel && await prepareTunnel();
+      const imggo = tunnel && process.env["IMGGO_API_KEY"] ? await openImgGo(config) : undefined;
       const secret = readDevSession().secret ??
         toHex(crypto.getRandomValues(new Uint8Array(32)));
       await serve(await currentListen(), {
         env: { ...process.env, ...(json && { LOG_FORMAT: "json" }) },
         ...(config !== undefined && { configFile: config }),
         defaults: { secret, host: "127.0.0.1", forwardAllowPrivate: true },
-        onListening(listening) {
-          const usesSecret = listening.settings.secrets.includes(secret);
-          writeDevSession({ url: listening.url.href, secret, usesSecret });
-          if (!json) process.stdout.write(welcome(listening, usesSecret));
+        async onListening(listening) {
+          const { url, settings } = listening;
+          const usesSecret = settings.secrets.includes(secret);
+          writeDevSession({ url: url.href, secret, usesSecret });
+          if (!openTunnel) {
+            if (!json) process.stdout.write(welcome(listening, usesSecret));
+            return;
+          }
+          const exposure = await expose({
+            tunnel: await openTunnel(Number(url.port)),
+            path: settings.path,
+            secret: settings.secrets[0] ?? secret,
+            imggo,
+          });
+          const { url: { href }, webhookId } = exposure;
+          if (json) print(json, "", { public_url: href, webhook_id: webhookId ?? null });
+          else process.stdout.write(welcome(listening, usesSecret, exposure));
+          return exposure.end;
         },
       });
     });
 }
 
-function welcome({ url, settings, processors }: Listening, usesSecret: boolean): string {
+function welcome(
+  { url, settings, processors }: Listening,
+  usesSecret: boolean,
+  exposure?: Exposure,
+): string {
   const { storage } = settings;
   const rows = [
     ["Webhook", url.href],
+    ...exposure ? [["Public", `${exposure.url.href} ${registration(exposure)}`]] : [],
     ["Health", new URL(healthPath, url).href],
     ["Storage", typeof storage === "string" ? storage : "of the configuration"],
     ["Processors", `${processors.join(", ")} (yours go into imggo.config.ts)`],
@@ -55,4 +81,10 @@ function welcome({ url, settings, processors }: Listening, usesSecret: boolean):
     "",
     "",
   ].join("\n");
+}
+
+function registration({ webhookId }: Exposure): string {
+  return webhookId === undefined
+    ? "(not registered: set IMGGO_API_KEY, or register it at ImgGo yourself)"
+    : "(registered at ImgGo until this ends)";
 }

@@ -30,8 +30,11 @@ export interface ServeOptions {
   readonly configFile?: string;
   /** Holds where neither the environment nor the configuration says otherwise. */
   readonly defaults?: Config;
-  /** Is told where the server listens. */
-  readonly onListening?: (listening: Listening) => void;
+  /**
+   * Is told where the server listens. What it gives back is called when the server stops, which it
+   * may keep from ending for 3 s. Where it rejects the server ends.
+   */
+  readonly onListening?: (listening: Listening) => void | Promise<(() => Promise<void>) | void>;
 }
 
 // Orchestrators and Deno Deploy kill 5 s after they ask a process to stop.
@@ -115,15 +118,23 @@ async function run(
     processors: names.join(", "),
     pid: process.pid,
   });
-  onListening?.({ url, settings, processors: names, drain: receiver.drain });
+  const onStopping = await onListening?.({
+    url,
+    settings,
+    processors: names,
+    drain: receiver.drain,
+  });
 
   logger.info("stopping", { signal: await stopSignal });
   stopping = true;
+  const late = () => new Error("it took too long");
   await Promise.all([
     pause(lameDuckMs).then(() => close(server, logger)),
     receiver.stop(),
+    onStopping && within(onStopping(), closeWithinMs, late).catch((error) => {
+      logger.warn("not ended cleanly", { error: describeError(error) });
+    }),
   ]);
-  const late = () => new Error("it took too long");
   await within((async () => await storage.close())(), 500, late).catch((error) => {
     logger.warn("the storage was not closed", { error: describeError(error) });
   });
