@@ -2,13 +2,18 @@ import { accept } from "./deno-kv/accept.ts";
 import { claim } from "./deno-kv/claim.ts";
 import { classify } from "./deno-kv/classify.ts";
 import { readBody } from "./deno-kv/content.ts";
+import { countDead } from "./deno-kv/dead.ts";
+import { createExpectations } from "./deno-kv/expectations.ts";
 import { keys, keysOfEvent } from "./deno-kv/keys.ts";
 import type { DenoKv } from "./deno-kv/kv.ts";
 import { renew, settle } from "./deno-kv/lease.ts";
+import { get, list } from "./deno-kv/list.ts";
 import { prune } from "./deno-kv/prune.ts";
-import { describeEvent, readEvent } from "./deno-kv/read-event.ts";
-import type { EventRecord, OrderRecord } from "./deno-kv/records.ts";
-import type { EventPage, Storage, StoredEvent } from "./storage.ts";
+import type { EventRecord } from "./deno-kv/records.ts";
+import { redeliver, redrive } from "./deno-kv/redeliver.ts";
+import { createRejections } from "./deno-kv/rejections.ts";
+import { stats } from "./deno-kv/stats.ts";
+import type { Storage } from "./storage.ts";
 
 export type { DenoKv, DenoKvAtomic, DenoKvEntry, DenoKvKey, DenoKvSelector } from "./deno-kv/kv.ts";
 
@@ -24,8 +29,9 @@ export interface DenoKvStorageOptions {
  * that it can be shared with other uses.
  *
  * A value of Deno KV has its limits: an event has 200 processors at the most, of one job's failures
- * a success supersedes the last 100, and of an error the first 30,000 characters are kept. Claiming
- * and pruning are a transaction for each delivery and event, not one for all.
+ * a success supersedes the last 90, and of an error the first 30,000 characters are kept. Claiming,
+ * redriving and pruning are a transaction for each delivery and event, not one for all; so is
+ * redelivering for each 100 processors.
  *
  * @param kv What `Deno.openKv()` gave. `close()` leaves it open: whoever opened it closes it.
  *
@@ -50,7 +56,13 @@ export function denoKvStorage(
     settle: (lease, outcome) => classified(settle(kv, lease, outcome, now)),
     get: (id) => classified(get(kv, id)),
     body: (id) => classified(body(kv, id)),
-    list: ({ limit, cursor }) => classified(list(kv, limit, cursor)),
+    list: (query) => classified(list(kv, query)),
+    redeliver: (eventId, processors) => classified(redeliver(kv, eventId, processors, now)),
+    redrive: (request) => classified(redrive(kv, request, now)),
+    countDead: (filter) => classified(countDead(kv, filter)),
+    stats: () => classified(stats(kv, now)),
+    expectations: createExpectations(kv, now, classified),
+    rejections: createRejections(kv, now, classified),
     prune: (request) => classified(prune(kv, request, now)),
     ping: () => classified(ping(kv)),
     async close() {},
@@ -65,32 +77,9 @@ async function classified<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-async function get(kv: DenoKv, id: string): Promise<StoredEvent | undefined> {
-  const event = await readEvent(kv, id);
-  return event && await describeEvent(kv, event);
-}
-
 async function body(kv: DenoKv, id: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const [entry] = await kv.getMany([(await keysOfEvent(id)).record]);
   return entry?.value ? await readBody(kv, entry.value as EventRecord) : undefined;
-}
-
-async function list(kv: DenoKv, limit: number, cursor: string | undefined): Promise<EventPage> {
-  const prefix = keys.orders;
-  const selector = cursor === undefined ? { prefix } : { prefix, end: keys.order(cursor) };
-  const entries: { readonly id: string; readonly place: string }[] = [];
-  // One more than asked for tells whether there is a next page.
-  for await (const { key, value } of kv.list(selector, { limit: limit + 1, reverse: true })) {
-    entries.push({ id: (value as OrderRecord).id, place: String(key.at(-1)) });
-  }
-  const page = entries.slice(0, limit);
-  const last = entries.length > limit ? page.at(-1) : undefined;
-  const events = await Promise.all(page.map(({ id }) => get(kv, id)));
-  return {
-    // Those that were deleted between the two reads are left out.
-    events: events.filter((event) => event !== undefined),
-    nextCursor: last?.place ?? null,
-  };
 }
 
 async function ping(kv: DenoKv): Promise<void> {

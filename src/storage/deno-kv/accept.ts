@@ -1,16 +1,18 @@
 import type { Acceptance, NewEvent } from "../storage.ts";
 import { createUpload, type Upload } from "./content.ts";
-import { digestOf, type EventKeys, keyPart, keys, keysOfEvent } from "./keys.ts";
+import { count } from "./counts.ts";
+import { fulfil } from "./fulfil.ts";
+import { enterJob } from "./job.ts";
+import { digestOf, type EventKeys, type KeyPart, keyPart, keys, keysOfEvent } from "./keys.ts";
 import type { DenoKv, DenoKvAtomic, DenoKvEntry } from "./kv.ts";
 import { readEvent } from "./read-event.ts";
 import {
-  type DeliveryRecord,
   type EventRecord,
   type EventTexts,
-  type JobRecord,
   type KeyRecord,
-  maxFailures,
+  newDelivery,
   type OrderRecord,
+  type StatusRecord,
 } from "./records.ts";
 import { untilCommitted } from "./until-committed.ts";
 
@@ -26,21 +28,27 @@ export async function accept(
 ): Promise<Acceptance> {
   const of = await keysOfEvent(event.id);
   const dedupe = keys.dedupe(await keyPart(event.key));
-  const jobKey = isEnd(event) ? keys.job(await keyPart(event.jobId)) : undefined;
+  const jobId = event.jobId === null ? undefined : await keyPart(event.jobId);
+  const endOf = event.state === "accepted" ? jobId : undefined;
+  const jobKey = endOf === undefined ? keys.nothing : keys.job(endOf);
+  const expectationKey = endOf === undefined ? keys.nothing : keys.expectation(endOf);
   const digest = await digestOf(event.body);
   const texts = textsOf(event);
   let upload: Upload | undefined;
   try {
     return await untilCommitted(async () => {
-      const [known, job] = await kv.getMany([dedupe, jobKey ?? keys.nothing]);
-      const knownAs = known?.value as KeyRecord | null | undefined;
-      if (knownAs) return await acceptKnown(kv, event, knownAs.eventId, digest);
+      const [known, job, expectation] = await kv.getMany(
+        [dedupe, jobKey, expectationKey],
+      ) as [DenoKvEntry, DenoKvEntry, DenoKvEntry];
+      const knownAs = known.value as KeyRecord | null;
+      if (knownAs) return await acceptKnown(kv, event, knownAs.eventId, digest, expectation);
 
       upload ??= createUpload(kv, joined(texts.bytes, event.body), now());
       await upload.prepare(signal);
       const record: EventRecord = {
         id: event.id,
         state: event.state,
+        origin: event.origin,
         receivedAt: event.receivedAt,
         texts: texts.record,
         textsSize: texts.bytes.length,
@@ -48,19 +56,23 @@ export async function accept(
         digest,
         content: upload.content,
       };
-      const order: OrderRecord = { id: event.id, receivedAt: event.receivedAt };
       const atomic = kv.atomic()
         .check({ key: dedupe, versionstamp: null }, { key: of.record, versionstamp: null })
         .set(dedupe, { eventId: event.id } satisfies KeyRecord)
-        .set(of.record, record)
-        .set(keys.order(kv.commitVersionstamp()), order);
+        .set(of.record, record);
+      enterOrder(kv, atomic, event, jobId);
       upload.attach(atomic);
-      const late = jobKey !== undefined && job !== undefined &&
-        await enterJob(atomic, event, of, job);
-      if (!late) addDeliveries(kv, atomic, event, of, Math.floor(now()));
+      const superseded = endOf !== undefined && await enterJob(kv, atomic, event, job);
+      if (endOf !== undefined) fulfil(atomic, expectation);
+      const processors = superseded ? [] : [...new Set(event.processors)];
+      addDeliveries(kv, atomic, event.id, processors, of, Math.floor(now()));
+      const pending = processors.length;
+      const deliveries = { pending, running: 0, succeeded: 0, dead: 0 };
+      const state = superseded ? "superseded" : event.state;
+      atomic.set(of.status, { superseded, deliveries } satisfies StatusRecord);
+      count(atomic, { events: { [state]: 1 }, deliveries: { pending } });
       if (!(await atomic.commit()).ok) return undefined;
       upload = undefined;
-      const state = late ? "superseded" : event.state;
       return { id: event.id, duplicate: false, state, identical: true };
     }, signal);
   } finally {
@@ -68,75 +80,53 @@ export async function accept(
   }
 }
 
-type JobEnd = NewEvent & { readonly jobId: string };
-
-/** Whether it is one of the two ends that a job may have. */
-function isEnd(event: NewEvent): event is JobEnd {
-  return event.state === "accepted" && event.jobId !== null &&
-    (event.event === "job.succeeded" || event.event === "job.failed");
-}
-
-/** Undefined: the first one was changed or deleted between the read and the write. */
+/** Undefined: the first one, or what is awaited, was changed or deleted since it was read. */
 async function acceptKnown(
   kv: DenoKv,
   { id, state }: NewEvent,
   eventId: string,
   digest: Uint8Array,
+  expectation: DenoKvEntry,
 ): Promise<Acceptance | undefined> {
   const duplicate = eventId !== id;
   const first = await readEvent(kv, eventId);
-  if (first === undefined) return { id: eventId, duplicate, state, identical: true };
-  if (duplicate) {
-    const { duplicates } = await keysOfEvent(eventId);
-    // A sum conflicts with no other one; the check keeps it from outliving the event.
-    const { ok } = await kv.atomic().check(first.entry).sum(duplicates, 1n).commit();
-    if (!ok) return undefined;
+  const atomic = kv.atomic();
+  const isFulfilled = fulfil(atomic, expectation);
+  const isCounted = duplicate && first !== undefined;
+  if (isCounted) {
+    // The check keeps the count from outliving the event.
+    atomic.check(first.entry).sum((await keysOfEvent(eventId)).duplicates, 1n);
+    count(atomic, { duplicates: 1 });
   }
+  if ((isFulfilled || isCounted) && !(await atomic.commit()).ok) return undefined;
+  if (first === undefined) return { id: eventId, duplicate, state, identical: true };
   const identical = first.record.digest.every((byte, index) => byte === digest[index]);
   return { id: eventId, duplicate, state: first.state, identical };
 }
 
-/**
- * Enters an event among those of its job, and supersedes what it has to.
- *
- * @returns Whether the event itself is superseded.
- */
-async function enterJob(
+/** Adds an event to what it is found by. */
+function enterOrder(
+  kv: DenoKv,
   atomic: DenoKvAtomic,
-  { id, event }: NewEvent,
-  { superseded }: EventKeys,
-  job: DenoKvEntry,
-): Promise<boolean> {
-  const { succeeded, failed } = (job.value ?? { succeeded: 0, failed: [] }) as JobRecord;
-  atomic.check(job);
-  if (event === "job.failed" && succeeded > 0) {
-    atomic.set(superseded, true);
-    return true;
-  }
-  if (event === "job.succeeded") {
-    for (const each of failed) atomic.set((await keysOfEvent(each)).superseded, true);
-    atomic.set(job.key, { succeeded: succeeded + 1, failed: [] } satisfies JobRecord);
-  } else {
-    const entered: JobRecord = { succeeded, failed: [...failed, id].slice(-maxFailures) };
-    atomic.set(job.key, entered);
-  }
-  return false;
+  { id, state, receivedAt }: NewEvent,
+  jobId: KeyPart | undefined,
+): void {
+  const place = kv.commitVersionstamp();
+  const order: OrderRecord = { id, receivedAt };
+  atomic.set(keys.order(place), order).set(keys.receipt(receivedAt, place), true);
+  if (jobId !== undefined) atomic.set(keys.ofJob(jobId, place), order);
+  if (state !== "accepted") atomic.set(keys.ofState(state, place), order);
 }
 
 function addDeliveries(
   kv: DenoKv,
   atomic: DenoKvAtomic,
-  { id, processors }: NewEvent,
+  id: string,
+  processors: readonly string[],
   of: EventKeys,
   dueAt: number,
 ): void {
-  const pending: DeliveryRecord = {
-    state: "pending",
-    attempts: 0,
-    fence: 0,
-    dueAt,
-    lastError: null,
-  };
+  const pending = newDelivery(dueAt);
   for (const processor of processors) {
     atomic.set(of.delivery(processor), pending);
     atomic.set(keys.due(processor, dueAt, kv.commitVersionstamp()), id);

@@ -6,19 +6,18 @@ import {
   lastAttemptLost,
   type Lease,
 } from "../storage.ts";
+import { changeDeliveries } from "./change.ts";
 import { readBody } from "./content.ts";
 import { keys, keysOfEvent } from "./keys.ts";
 import type { DenoKv, DenoKvEntry } from "./kv.ts";
-import type { DeliveryRecord, EventRecord } from "./records.ts";
+import type { DeliveryRecord, EventRecord, StatusRecord } from "./records.ts";
 import { untilCommitted } from "./until-committed.ts";
 
 /** An entry among what is due. */
 interface Candidate {
-  readonly entry: DenoKvEntry;
+  readonly eventId: string;
   readonly processor: string;
   readonly dueAt: number;
-  /** The place of its event in the order. */
-  readonly place: string;
 }
 
 /** What came of a candidate: nothing, where another caller has it or it was withdrawn. */
@@ -74,35 +73,32 @@ async function listDue(
 ): Promise<Candidate[]> {
   const candidates: Candidate[] = [];
   const selector = { prefix: keys.dues(processor), end: keys.dueUntil(processor, time) };
-  for await (const entry of kv.list(selector, { limit })) {
-    const [, , , dueAt, place] = entry.key;
-    candidates.push({ entry, processor, dueAt: Number(dueAt), place: String(place) });
+  for await (const { key, value } of kv.list(selector, { limit })) {
+    candidates.push({ eventId: String(value), processor, dueAt: Number(key[3]) });
   }
   return candidates;
 }
 
+/** Undefined: another delivery of the event was changed meanwhile. */
 async function take(
   kv: DenoKv,
-  { entry, processor, dueAt, place }: Candidate,
+  { eventId, processor, dueAt }: Candidate,
   { leaseMs, maxAttempts }: ClaimRequest,
   now: () => number,
-): Promise<Taken> {
-  const eventId = String(entry.value);
+): Promise<Taken | undefined> {
   const of = await keysOfEvent(eventId);
-  const [delivery, event, superseded] = await kv.getMany(
-    [of.delivery(processor), of.record, of.superseded],
+  const [delivery, event, status] = await kv.getMany(
+    [of.delivery(processor), of.record, of.status],
   ) as [DenoKvEntry, DenoKvEntry, DenoKvEntry];
   const known = delivery.value as DeliveryRecord | null;
+  const isDue = known?.state === "pending" || known?.state === "running";
+  // Another caller was here between the two reads.
+  if (!isDue || known.dueAt !== dueAt) return {};
   const record = event.value as EventRecord;
-  const atomic = kv.atomic().check(entry, delivery, superseded).delete(entry.key);
-  if (known === null || known.dueAt !== dueAt) {
-    // Another caller was here between the two reads, and the check fails.
-    await atomic.commit();
-    return {};
-  }
-  if (superseded.versionstamp !== null) {
-    await atomic.delete(delivery.key).commit();
-    return {};
+  const change = changeDeliveries(kv, of, event, status);
+  if ((status.value as StatusRecord).superseded) {
+    change.move(processor, known, undefined);
+    return await change.commit() ? {} : undefined;
   }
   const isExhausted = known.attempts >= maxAttempts;
   // Before the commit: an attempt that cannot be run must not count.
@@ -110,22 +106,20 @@ async function take(
   if (body === undefined) {
     // Or it would be claimed again and again, and keep what is due behind it from being so.
     const lastError = isExhausted ? lastAttemptLost : "The storage lost a part of the event.";
-    const dead: DeliveryRecord = { ...known, state: "dead", lastError };
-    const { ok } = await atomic.set(delivery.key, dead).commit();
-    return ok ? { exhausted: { eventId, processor, fence: known.fence } } : {};
+    const endedAt = Math.floor(now());
+    change.move(processor, known, { ...known, state: "dead", endedAt, lastError });
+    const exhausted: Lease = { eventId, processor, fence: known.fence };
+    return await change.commit() ? { exhausted } : undefined;
   }
-  const running: DeliveryRecord = {
+  const attempt = known.attempts + 1;
+  const fence = known.fence + 1;
+  change.move(processor, known, {
     ...known,
     state: "running",
-    attempts: known.attempts + 1,
-    fence: known.fence + 1,
+    attempts: attempt,
+    fence,
     dueAt: Math.ceil(now() + leaseMs),
-  };
-  const { ok } = await atomic
-    .set(delivery.key, running)
-    .set(keys.due(processor, running.dueAt, place), eventId)
-    .commit();
-  if (!ok) return {};
-  const { attempts: attempt, fence } = running;
-  return { claim: { eventId, processor, fence, attempt, receivedAt: record.receivedAt, body } };
+  });
+  const claim: Claim = { eventId, processor, fence, attempt, receivedAt: record.receivedAt, body };
+  return await change.commit() ? { claim } : undefined;
 }

@@ -98,18 +98,31 @@ export async function removeUpload(kv: DenoKv, upload: DenoKvEntry): Promise<voi
   await kv.atomic().delete(upload.key).commit();
 }
 
+/** Bytes that are stored. */
+export type StoredContent = Pick<EventRecord, "content" | "size"> & {
+  readonly textsSize?: number;
+};
+
+/** How many parts bytes have. */
+export function partsOf({ size, textsSize = 0 }: StoredContent): number {
+  return Math.ceil((textsSize + size) / partSize);
+}
+
 /**
- * Adds the deletion of an event's bytes to a commit.
+ * Adds the deletion of bytes to a commit.
  *
+ * @param room How many keys the commit may have for it.
  * @returns What removes, after it, the parts for which it has no room. Never rejects.
  */
 export function deleteContent(
   atomic: DenoKvAtomic,
-  { content, size, textsSize }: EventRecord,
+  stored: StoredContent,
   startedAt: number,
+  room: number = deletedPerCommit,
 ): (kv: DenoKv, versionstamp: string) => Promise<void> {
-  const parts = Math.ceil((textsSize + size) / partSize);
-  if (parts <= deletedPerCommit) {
+  const { content } = stored;
+  const parts = partsOf(stored);
+  if (parts <= room) {
     deleteParts(atomic, content, 0, parts);
     return () => Promise.resolve();
   }
@@ -129,10 +142,10 @@ function deleteParts(
   return atomic;
 }
 
-/** The body of an event; undefined where it was deleted meanwhile. */
+/** A body; undefined where it was deleted meanwhile. */
 export async function readBody(
   kv: DenoKv,
-  { content, textsSize, size }: EventRecord,
+  { content, textsSize = 0, size }: StoredContent,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const bytes = await readParts(kv, content, textsSize + size);
   return textsSize > 0 ? bytes?.slice(textsSize) : bytes;

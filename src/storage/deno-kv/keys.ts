@@ -24,8 +24,8 @@ export interface EventKeys {
   readonly prefix: DenoKvKey;
   /** {@linkcode EventRecord}, never changed: its versionstamp is the event's place in the order. */
   readonly record: DenoKvKey;
-  /** True, where the event is superseded. */
-  readonly superseded: DenoKvKey;
+  /** {@linkcode StatusRecord}, there as long as the event is. */
+  readonly status: DenoKvKey;
   /** A counter of 64 bits. */
   readonly duplicates: DenoKvKey;
   /** {@linkcode DeliveryRecord} of a processor. */
@@ -38,7 +38,7 @@ export async function keysOfEvent(id: string): Promise<EventKeys> {
   return {
     prefix,
     record: [...prefix, "record"],
-    superseded: [...prefix, "superseded"],
+    status: [...prefix, "status"],
     duplicates: [...prefix, "duplicates"],
     delivery: (processor) => [...prefix, "delivery", processor],
   };
@@ -47,6 +47,16 @@ export async function keysOfEvent(id: string): Promise<EventKeys> {
 /** The processor that the key of a delivery names; undefined for another key. */
 export function processorOf(key: DenoKvKey): string | undefined {
   return key[3] === "delivery" ? String(key[4]) : undefined;
+}
+
+/** The part of a key that names a job: its last one. */
+export function jobOf(key: DenoKvKey): KeyPart {
+  return key.at(-1) as KeyPart;
+}
+
+/** Right behind an entry, as a start of a list. */
+export function behind(key: DenoKvKey): DenoKvKey {
+  return [...key, 0];
 }
 
 /** The keys of everything that is not below an event. */
@@ -63,6 +73,21 @@ export const keys = {
   /** {@linkcode OrderRecord}, as the events were stored. */
   order: (place: string | symbol): DenoKvKey => [root, "order", place],
   orders: [root, "order"] as DenoKvKey,
+  /** {@linkcode OrderRecord} of the events that name a job, as they were stored. */
+  ofJob: (jobId: KeyPart, place: string | symbol): DenoKvKey => [root, "ofJob", jobId, place],
+  ofJobs: (jobId: KeyPart): DenoKvKey => [root, "ofJob", jobId],
+  /** {@linkcode OrderRecord} of the events that came in a state, as they were stored. */
+  ofState: (state: string, place: string | symbol): DenoKvKey => [root, "ofState", state, place],
+  ofStates: (state: string): DenoKvKey => [root, "ofState", state],
+  /** True, by the time of receipt. */
+  receipt: (time: number, place: string | symbol): DenoKvKey => [root, "receipt", time, place],
+  receipts: [root, "receipt"] as DenoKvKey,
+  /** {@linkcode DeadRecord}, in the order of the events. */
+  dead: (place: string, processor: string): DenoKvKey => [root, "dead", place, processor],
+  deads: [root, "dead"] as DenoKvKey,
+  /** A counter of 64 bits. */
+  count: (kind: string, state: string): DenoKvKey => [root, "count", kind, state],
+  counts: [root, "count"] as DenoKvKey,
   /** The id of an event with a delivery that may run, or whose lease ends, at a time. */
   due: (processor: string, time: number, place: string | symbol): DenoKvKey => [
     root,
@@ -72,6 +97,9 @@ export const keys = {
     place,
   ],
   dues: (processor: string): DenoKvKey => [root, "due", processor],
+  allDues: [root, "due"] as DenoKvKey,
+  /** Behind every delivery of a processor. */
+  behindDues: (processor: string): DenoKvKey => [root, "due", processor, true],
   /** Behind every delivery of a processor that is due at a time. */
   dueUntil: (processor: string, time: number): DenoKvKey => [
     root,
@@ -85,6 +113,25 @@ export const keys = {
   /** {@linkcode UploadRecord}: parts of no event, or of none yet. */
   upload: (content: string): DenoKvKey => [root, "upload", content],
   uploads: [root, "upload"] as DenoKvKey,
+  /** {@linkcode Expectation} of a job. */
+  expectation: (jobId: KeyPart): DenoKvKey => [root, "expectation", jobId],
+  /** The id of a job, by when ImgGo is to be asked. */
+  ask: (time: number, jobId: KeyPart): DenoKvKey => [root, "ask", time, jobId],
+  asks: [root, "ask"] as DenoKvKey,
+  /** Behind everything that is to be asked at a time. */
+  askUntil: (time: number): DenoKvKey => [root, "ask", Math.floor(time) + 1],
+  /** The id of a job, by the deadline. */
+  deadline: (time: number, jobId: KeyPart): DenoKvKey => [root, "deadline", time, jobId],
+  deadlines: [root, "deadline"] as DenoKvKey,
+  /** Behind every deadline until a time. */
+  deadlineUntil: (time: number): DenoKvKey => [root, "deadline", Math.floor(time) + 1],
+  /** True: its versionstamp is the rejection's place among those that are kept. */
+  rejectionPlace: (id: KeyPart): DenoKvKey => [root, "rejectionPlace", id],
+  /** {@linkcode RejectionRecord}, as they were stored. */
+  rejection: (place: string | symbol): DenoKvKey => [root, "rejection", place],
+  rejections: [root, "rejection"] as DenoKvKey,
+  /** {@linkcode KeptRecord}. */
+  kept: [root, "kept"] as DenoKvKey,
   /** Nothing is ever there. */
   nothing: [root, "nothing"] as DenoKvKey,
 };

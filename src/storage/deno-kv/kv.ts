@@ -18,9 +18,10 @@ export interface DenoKvAtomic {
   commit(): Promise<{ ok: true; versionstamp: string } | { ok: false }>;
 }
 
-/** Which entries to list: those whose keys begin with `prefix`, before `end` if there is one. */
+/** Which entries to list: those whose keys begin with `prefix`, from `start` on or before `end`. */
 export type DenoKvSelector =
   | { prefix: DenoKvKey }
+  | { prefix: DenoKvKey; start: DenoKvKey }
   | { prefix: DenoKvKey; end: DenoKvKey };
 
 /** The methods of a `Deno.Kv` that {@linkcode denoKvStorage} uses. */

@@ -1,7 +1,9 @@
 import type { Lease, Outcome } from "../storage.ts";
-import { keys, keysOfEvent } from "./keys.ts";
+import { changeDeliveries } from "./change.ts";
+import { keysOfEvent } from "./keys.ts";
 import type { DenoKv, DenoKvEntry } from "./kv.ts";
-import type { DeliveryRecord } from "./records.ts";
+import type { DeliveryRecord, StatusRecord } from "./records.ts";
+import { shortened } from "./shortened.ts";
 import { untilCommitted } from "./until-committed.ts";
 
 // Two bytes each at the most, and so below what a value may have.
@@ -27,9 +29,14 @@ export function settle(
   return change(kv, lease, (running) => {
     switch (outcome.kind) {
       case "succeeded":
-        return { ...running, state: "succeeded" };
+        return { ...running, state: "succeeded", endedAt: Math.floor(now()) };
       case "dead":
-        return { ...running, state: "dead", lastError: shortened(outcome.error) };
+        return {
+          ...running,
+          state: "dead",
+          endedAt: Math.floor(now()),
+          lastError: shortened(outcome.error, maxErrorLength),
+        };
       case "released":
         return {
           ...running,
@@ -39,7 +46,12 @@ export function settle(
         };
       case "retry": {
         const dueAt = Math.ceil(now() + outcome.afterMs);
-        return { ...running, state: "pending", dueAt, lastError: shortened(outcome.error) };
+        return {
+          ...running,
+          state: "pending",
+          dueAt,
+          lastError: shortened(outcome.error, maxErrorLength),
+        };
       }
     }
   });
@@ -53,28 +65,16 @@ async function change(
 ): Promise<boolean> {
   const of = await keysOfEvent(eventId);
   return await untilCommitted(async () => {
-    const [delivery, event] = await kv.getMany(
-      [of.delivery(processor), of.record],
-    ) as [DenoKvEntry, DenoKvEntry];
+    const [delivery, event, status] = await kv.getMany(
+      [of.delivery(processor), of.record, of.status],
+    ) as [DenoKvEntry, DenoKvEntry, DenoKvEntry];
     const known = delivery.value as DeliveryRecord | null;
-    const place = event.versionstamp;
-    if (known?.state !== "running" || known.fence !== fence || place === null) return false;
+    if (known?.state !== "running" || known.fence !== fence) return false;
     const changed = next(known);
-    // Where the event was superseded, what is pending or dead does not stand any more: nobody sees
-    // it, and a claim that comes upon it removes it.
-    const atomic = kv.atomic()
-      .check(delivery)
-      .delete(keys.due(processor, known.dueAt, place))
-      .set(delivery.key, changed);
-    if (changed.state === "running" || changed.state === "pending") {
-      atomic.set(keys.due(processor, changed.dueAt, place), eventId);
-    }
-    return (await atomic.commit()).ok ? true : undefined;
+    const { superseded } = status.value as StatusRecord;
+    const isWithdrawn = superseded && (changed.state === "pending" || changed.state === "dead");
+    const change = changeDeliveries(kv, of, event, status);
+    change.move(processor, known, isWithdrawn ? undefined : changed);
+    return await change.commit() ? true : undefined;
   });
-}
-
-/** An error in one value; what is left out says so. */
-function shortened(error: string): string {
-  if (error.length <= maxErrorLength) return error;
-  return `${error.slice(0, maxErrorLength)}… (${error.length - maxErrorLength} characters more)`;
 }

@@ -1,9 +1,13 @@
 import { keyRetentionMs } from "../storage.ts";
 import { deleteContent, readTexts, removeUpload } from "./content.ts";
+import { batches } from "./batches.ts";
+import { indexKey } from "./change.ts";
+import { count } from "./counts.ts";
+import { leaveJob } from "./job.ts";
 import { keyPart, keys, keysOfEvent } from "./keys.ts";
 import type { DenoKv, DenoKvEntry } from "./kv.ts";
 import { type EventSnapshot, readEvent, standing } from "./read-event.ts";
-import type { EventTexts, JobRecord, KeyRecord, OrderRecord, UploadRecord } from "./records.ts";
+import type { KeyRecord, OrderRecord, UploadRecord } from "./records.ts";
 import { untilCommitted } from "./until-committed.ts";
 
 // No upload takes as long: what is older belongs to a process that is gone.
@@ -45,26 +49,34 @@ async function pruneEvent(kv: DenoKv, id: string, time: number): Promise<boolean
     if (texts === undefined) return false;
     const key = await keyPart(texts.key);
     const expiresAt = time + keyRetentionMs;
+    const place = event.entry.versionstamp;
+    const { receivedAt, state } = event.record;
     const atomic = kv.atomic()
-      .check(event.entry)
-      .delete(keys.order(event.entry.versionstamp))
+      .check(event.entry, event.statusEntry, event.duplicatesEntry)
       .set(keys.dedupe(key), { eventId: id } satisfies KeyRecord)
-      .set(keys.expiry(expiresAt, key), true);
-    // Also those that were not there: a duplicate may be counted meanwhile.
-    for (const each of [of.record, of.superseded, of.duplicates]) atomic.delete(each);
-    for (const { processor, dueAt } of event.deliveries) {
-      atomic.delete(of.delivery(processor));
-      atomic.delete(keys.due(processor, dueAt, event.entry.versionstamp));
+      .set(keys.expiry(expiresAt, key), true)
+      .delete(keys.order(place))
+      .delete(keys.receipt(receivedAt, place));
+    if (state !== "accepted") atomic.delete(keys.ofState(state, place));
+    for (const each of [of.record, of.status, of.duplicates]) atomic.delete(each);
+    for (const delivery of event.deliveries) {
+      atomic.delete(of.delivery(delivery.processor));
+      const index = indexKey(delivery, delivery.processor, place);
+      if (index !== undefined) atomic.delete(index);
     }
+    count(atomic, {
+      events: { [event.state]: -1 },
+      deliveries: { succeeded: -event.status.deliveries.succeeded },
+      duplicates: -event.duplicates,
+    });
     const removeRest = deleteContent(atomic, event.record, time);
-    const [job] = texts.jobId === null || event.record.state !== "accepted"
-      ? []
-      : await kv.getMany([keys.job(await keyPart(texts.jobId))]);
-    if (job?.value) {
-      const left = without(job.value as JobRecord, id, texts);
-      atomic.check(job);
-      if (left.succeeded > 0 || left.failed.length > 0) atomic.set(job.key, left);
-      else atomic.delete(job.key);
+    if (texts.jobId !== null) {
+      const jobId = await keyPart(texts.jobId);
+      atomic.delete(keys.ofJob(jobId, place));
+      if (state === "accepted") {
+        const [job] = await kv.getMany([keys.job(jobId)]) as [DenoKvEntry];
+        leaveJob(atomic, job, id, texts);
+      }
     }
     const committed = await atomic.commit();
     if (!committed.ok) return undefined;
@@ -76,13 +88,6 @@ async function pruneEvent(kv: DenoKv, id: string, time: number): Promise<boolean
 function isDone(event: EventSnapshot): boolean {
   return event.state !== "quarantined" &&
     standing(event).every(({ state }) => state === "succeeded");
-}
-
-function without({ succeeded, failed }: JobRecord, id: string, { event }: EventTexts): JobRecord {
-  return {
-    succeeded: event === "job.succeeded" ? succeeded - 1 : succeeded,
-    failed: failed.filter((each) => each !== id),
-  };
 }
 
 async function forgetKeys(kv: DenoKv, time: number): Promise<void> {
@@ -106,19 +111,12 @@ async function forEach(
   entries: AsyncIterable<DenoKvEntry>,
   work: (entry: DenoKvEntry) => Promise<void>,
 ): Promise<void> {
-  let batch: DenoKvEntry[] = [];
-  const workOff = async () => {
+  for await (const batch of batches(entries, atOnce)) {
     await Promise.all(batch.map((entry) =>
       untilCommitted(async () => {
         await work(entry);
         return true;
       })
     ));
-    batch = [];
-  };
-  for await (const entry of entries) {
-    batch.push(entry);
-    if (batch.length === atOnce) await workOff();
   }
-  await workOff();
 }

@@ -2,13 +2,18 @@ import type { Delivery, EventState, StoredEvent } from "../storage.ts";
 import { readTexts } from "./content.ts";
 import { keysOfEvent, processorOf } from "./keys.ts";
 import type { DenoKv, DenoKvEntry, DenoKvKey } from "./kv.ts";
-import type { DeliveryRecord, EventRecord } from "./records.ts";
+import type { DeliveryRecord, EventRecord, StatusRecord } from "./records.ts";
 
 /** An event as it is at one moment. */
 export interface EventSnapshot {
   /** The entry of {@linkcode EventRecord}, which is there. */
   readonly entry: DenoKvEntry & { readonly versionstamp: string };
   readonly record: EventRecord;
+  /** The entry of {@linkcode StatusRecord}, which is there. */
+  readonly statusEntry: DenoKvEntry;
+  readonly status: StatusRecord;
+  /** The entry of the counter of duplicates. */
+  readonly duplicatesEntry: DenoKvEntry;
   readonly state: EventState;
   readonly duplicates: number;
   /** By the names of their processors, those included that were withdrawn. */
@@ -23,13 +28,20 @@ export async function readEvent(kv: DenoKv, id: string): Promise<EventSnapshot |
   for await (const entry of kv.list({ prefix: of.prefix }, { batchSize: 500 })) entries.push(entry);
   const at = (key: DenoKvKey) => entries.find((entry) => entry.key[3] === key[3]);
   const entry = at(of.record);
-  if (entry === undefined || entry.versionstamp === null) return undefined;
+  const statusEntry = at(of.status);
+  if (!entry || !statusEntry || entry.versionstamp === null) return undefined;
   const record = entry.value as EventRecord;
-  const duplicates = at(of.duplicates)?.value as { readonly value: bigint } | undefined;
+  const status = statusEntry.value as StatusRecord;
+  const duplicatesEntry = at(of.duplicates) ??
+    { key: of.duplicates, value: null, versionstamp: null };
+  const duplicates = duplicatesEntry.value as { readonly value: bigint } | null;
   return {
     entry: { ...entry, versionstamp: entry.versionstamp },
     record,
-    state: at(of.superseded) ? "superseded" : record.state,
+    statusEntry,
+    status,
+    duplicatesEntry,
+    state: status.superseded ? "superseded" : record.state,
     duplicates: Number(duplicates?.value ?? 0),
     deliveries: entries.flatMap(({ key, value }) => {
       const processor = processorOf(key);
@@ -56,6 +68,7 @@ export async function describeEvent(
     id: record.id,
     key: texts.key,
     state,
+    origin: record.origin,
     event: texts.event,
     jobId: texts.jobId,
     patternId: texts.patternId,
@@ -63,12 +76,13 @@ export async function describeEvent(
     size: record.size,
     duplicates,
     deliveries: standing(snapshot).map((
-      { processor, state, attempts, dueAt, lastError },
+      { processor, state, attempts, dueAt, endedAt, lastError },
     ): Delivery => ({
       processor,
       state,
       attempts,
       dueAt: state === "pending" || state === "running" ? dueAt : null,
+      endedAt,
       lastError,
     })),
   };

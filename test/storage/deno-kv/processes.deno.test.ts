@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { type Process, root, runtimes, startProcess } from "../support/process.ts";
+import { type Process, root, runtimes, startProcess } from "../../support/process.ts";
 
 /** The ids behind a word, of whole lines only. */
 function printed(children: readonly Process[], word: string): string[] {

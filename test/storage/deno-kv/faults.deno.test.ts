@@ -3,9 +3,10 @@
 import { type NewEvent, type Storage, StorageError } from "imggo-webhooks";
 import { denoKvStorage } from "imggo-webhooks/storage/deno-kv";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { faultyKv } from "../support/faulty-kv.ts";
-import { newEvent, receivedAt, repeatOf } from "../support/new-event.ts";
-import { testClock } from "./contract.ts";
+import { faultyKv } from "../../support/faulty-kv.ts";
+import { leftKeys } from "../../support/left-keys.ts";
+import { newEvent, receivedAt, repeatOf } from "../../support/new-event.ts";
+import { testClock } from "../contract.ts";
 import {
   claimedIds,
   claimOne,
@@ -14,7 +15,7 @@ import {
   minute,
   nothing,
   request,
-} from "./contract/calls.ts";
+} from "../contract/calls.ts";
 
 /** What goes wrong with a commit; of a function, what another process does just before it. */
 type Fault = "throws before" | "throws after" | "conflicts" | (() => Promise<unknown>);
@@ -33,8 +34,7 @@ async function open() {
     if (result && fault !== "throws after") return result;
     throw new TypeError("the connection was lost");
   });
-  const keys = async (prefix: Deno.KvKey = []) =>
-    (await Array.fromAsync(kv.list({ prefix }))).map(({ key }) => key);
+  const keys = (prefix?: Deno.KvKey) => leftKeys(kv, prefix);
   return {
     kv,
     faults,

@@ -1,0 +1,89 @@
+import { batches } from "./batches.ts";
+import { changeDeliveries } from "./change.ts";
+import { type DeadCandidate, listDead } from "./dead.ts";
+import { keysOfEvent } from "./keys.ts";
+import type { DenoKv } from "./kv.ts";
+import { readEvent } from "./read-event.ts";
+import { type DeliveryRecord, newDelivery } from "./records.ts";
+import type { DeadFilter } from "../storage.ts";
+import { untilCommitted } from "./until-committed.ts";
+
+// The keys of a commit may have 80 KiB in all.
+const deliveriesPerCommit = 100;
+const atOnce = 20;
+
+/** Makes ended deliveries of an event due again: {@linkcode Storage.redeliver}. */
+export async function redeliver(
+  kv: DenoKv,
+  eventId: string,
+  processors: readonly string[],
+  now: () => number,
+): Promise<number> {
+  const names = [...new Set(processors)];
+  let count = 0;
+  for (let from = 0; from < names.length; from += deliveriesPerCommit) {
+    const some = names.slice(from, from + deliveriesPerCommit);
+    count += await untilCommitted(() => restart(kv, eventId, some, now));
+  }
+  return count;
+}
+
+/** Undefined: the event or a delivery of it was changed meanwhile. */
+async function restart(
+  kv: DenoKv,
+  eventId: string,
+  processors: readonly string[],
+  now: () => number,
+): Promise<number | undefined> {
+  const event = await readEvent(kv, eventId);
+  if (event?.state !== "accepted") return 0;
+  const change = changeDeliveries(kv, await keysOfEvent(eventId), event.entry, event.statusEntry);
+  let count = 0;
+  for (const name of processors) {
+    const known = event.deliveries.find(({ processor }) => processor === name);
+    if (known?.state === "pending" || known?.state === "running") continue;
+    change.move(name, known, restarted(known, now));
+    count++;
+  }
+  if (count === 0) return 0;
+  return await change.commit() ? count : undefined;
+}
+
+function restarted(known: DeliveryRecord | undefined, now: () => number): DeliveryRecord {
+  const fresh = newDelivery(Math.floor(now()));
+  return known ? { ...fresh, fence: known.fence, lastError: known.lastError } : fresh;
+}
+
+/** Makes dead deliveries due again: {@linkcode Storage.redrive}. Each is a commit of its own. */
+export async function redrive(
+  kv: DenoKv,
+  { limit, ...filter }: DeadFilter & { readonly limit: number },
+  now: () => number,
+): Promise<number> {
+  let count = 0;
+  for await (const batch of batches(listDead(kv, filter), Math.min(limit, atOnce))) {
+    const some = batch.slice(0, limit - count);
+    const done = await Promise.all(
+      some.map((dead) => untilCommitted(() => revive(kv, dead, now))),
+    );
+    count += done.filter(Boolean).length;
+    if (count === limit) break;
+  }
+  return count;
+}
+
+/** Makes one due, or removes it where it was withdrawn. Undefined: its event was changed meanwhile. */
+async function revive(
+  kv: DenoKv,
+  { id, processor, endedAt }: DeadCandidate,
+  now: () => number,
+): Promise<boolean | undefined> {
+  const event = await readEvent(kv, id);
+  const known = event?.deliveries.find((each) => each.processor === processor);
+  // Another caller was here since it was listed.
+  if (known?.state !== "dead" || known.endedAt !== endedAt || event === undefined) return false;
+  const change = changeDeliveries(kv, await keysOfEvent(id), event.entry, event.statusEntry);
+  const isStanding = event.state === "accepted";
+  change.move(processor, known, isStanding ? restarted(known, now) : undefined);
+  return await change.commit() ? isStanding : undefined;
+}
