@@ -38,6 +38,7 @@ const runtimes: Readonly<Record<string, Runtime>> = {
     command: ["node_modules/.bin/deno", "run", "-A", "--node-modules-dir=manual", vitest, "run"],
     own: [
       "test/storage/deno-kv.deno.test.ts",
+      "test/storage/deno-kv/between.deno.test.ts",
       "test/storage/deno-kv/faults.deno.test.ts",
       "test/storage/deno-kv/processes.deno.test.ts",
       "test/storage/deno-kv/storm.deno.test.ts",

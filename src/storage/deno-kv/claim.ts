@@ -8,6 +8,7 @@ import {
 } from "../storage.ts";
 import { changeDeliveries } from "./change.ts";
 import { readBody } from "./content.ts";
+import { createTurns } from "./in-turn.ts";
 import { keys, keysOfEvent } from "./keys.ts";
 import type { DenoKv, DenoKvEntry } from "./kv.ts";
 import type { DeliveryRecord, EventRecord, StatusRecord } from "./records.ts";
@@ -40,6 +41,7 @@ export async function claim(
   const time = now();
   const claims: Claim[] = [];
   const exhausted: Lease[] = [];
+  const inTurn = createTurns();
   let skipped = true;
   // What is not claimed took the place of what is due behind it.
   while (skipped && claims.length < request.limit) {
@@ -47,7 +49,9 @@ export async function claim(
     const queues = request.processors.map((name) => listDue(kv, name, time, left));
     const candidates = [...interleave(await Promise.all(queues), turn)].slice(0, left);
     const results = await Promise.allSettled(
-      candidates.map((candidate) => untilCommitted(() => take(kv, candidate, request, now))),
+      candidates.map((candidate) =>
+        inTurn(candidate.eventId, () => untilCommitted(() => take(kv, candidate, request, now)))
+      ),
     );
     skipped = false;
     for (const result of results) {

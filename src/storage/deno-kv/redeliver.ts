@@ -1,11 +1,12 @@
+import type { DeadFilter } from "../storage.ts";
 import { batches } from "./batches.ts";
 import { changeDeliveries } from "./change.ts";
 import { type DeadCandidate, listDead } from "./dead.ts";
+import { createTurns } from "./in-turn.ts";
 import { keysOfEvent } from "./keys.ts";
 import type { DenoKv } from "./kv.ts";
 import { readEvent } from "./read-event.ts";
 import { type DeliveryRecord, newDelivery } from "./records.ts";
-import type { DeadFilter } from "../storage.ts";
 import { untilCommitted } from "./until-committed.ts";
 
 // The keys of a commit may have 80 KiB in all.
@@ -60,11 +61,12 @@ export async function redrive(
   { limit, ...filter }: DeadFilter & { readonly limit: number },
   now: () => number,
 ): Promise<number> {
+  const inTurn = createTurns();
   let count = 0;
   for await (const batch of batches(listDead(kv, filter), Math.min(limit, atOnce))) {
     const some = batch.slice(0, limit - count);
     const done = await Promise.all(
-      some.map((dead) => untilCommitted(() => revive(kv, dead, now))),
+      some.map((dead) => inTurn(dead.id, () => untilCommitted(() => revive(kv, dead, now)))),
     );
     count += done.filter(Boolean).length;
     if (count === limit) break;

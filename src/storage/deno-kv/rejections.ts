@@ -1,5 +1,6 @@
 import type { NewRejection, RejectionLimits, RejectionPage, Rejections } from "../rejections.ts";
 import { createUpload, deleteContent, partsOf, readBody, type Upload } from "./content.ts";
+import { createTurns } from "./in-turn.ts";
 import { behind, keyPart, keys } from "./keys.ts";
 import type { DenoKv, DenoKvAtomic, DenoKvEntry, DenoKvKey } from "./kv.ts";
 import type { KeptRecord, RejectionRecord } from "./records.ts";
@@ -15,22 +16,16 @@ export function createRejections(
   now: () => number,
   classified: <T>(work: Promise<T>) => Promise<T>,
 ): Rejections {
-  // They all change one record: of a flood, those of one process wait for each other.
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = last.then(work);
-    last = result.catch(() => {});
-    return result;
-  };
+  const inTurn = createTurns();
 
   return {
     add: (rejection, limits) => {
       const copy = { ...rejection, body: rejection.body.slice() };
-      return classified(inTurn(() => add(kv, copy, limits, now)));
+      return classified(inTurn("kept", () => add(kv, copy, limits, now)));
     },
     list: ({ limit, cursor }) => classified(list(kv, limit, cursor)),
     body: (id) => classified(body(kv, id)),
-    remove: (id) => classified(inTurn(() => remove(kv, id, now))),
+    remove: (id) => classified(inTurn("kept", () => remove(kv, id, now))),
   };
 }
 

@@ -2,11 +2,9 @@
 /// <reference lib="deno.unstable" />
 import { type NewEvent, type Storage, StorageError } from "imggo-webhooks";
 import { denoKvStorage } from "imggo-webhooks/storage/deno-kv";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { faultyKv } from "../../support/faulty-kv.ts";
-import { leftKeys } from "../../support/left-keys.ts";
 import { newEvent, receivedAt, repeatOf } from "../../support/new-event.ts";
-import { testClock } from "../contract.ts";
 import {
   claimedIds,
   claimOne,
@@ -16,46 +14,14 @@ import {
   nothing,
   request,
 } from "../contract/calls.ts";
-
-/** What goes wrong with a commit; of a function, what another process does just before it. */
-type Fault = "throws before" | "throws after" | "conflicts" | (() => Promise<unknown>);
-
-/** A storage whose next commits go wrong as `faults` says: those without a fault there do not. */
-async function open() {
-  const kv = await Deno.openKv(":memory:");
-  onTestFinished(() => kv.close());
-  const clock = testClock();
-  const faults: (Fault | undefined)[] = [];
-  const faulty = faultyKv(kv, async (commit) => {
-    const fault = faults.shift();
-    if (fault === "conflicts") return { ok: false };
-    if (typeof fault === "function") await fault();
-    const result = fault === "throws before" ? undefined : await commit();
-    if (result && fault !== "throws after") return result;
-    throw new TypeError("the connection was lost");
-  });
-  const keys = (prefix?: Deno.KvKey) => leftKeys(kv, prefix);
-  return {
-    kv,
-    faults,
-    keys,
-    storage: denoKvStorage(faulty, clock),
-    sound: denoKvStorage(kv, clock),
-    advance: clock.advance,
-  };
-}
+import { expectUnavailable } from "./expect-unavailable.ts";
+import { openFaulty } from "./open-faulty.ts";
 
 const parts = ["imggo_webhooks", "part"];
 const uploads = ["imggo_webhooks", "upload"];
 // Of 20 parts: the record of the upload, 8, 8, and the last 4 with the event.
 const largeEvent = () => newEvent({ body: new Uint8Array(20 * 65_536).fill(7) });
 const oldest = { receivedBefore: receivedAt - 1, limit: 10 };
-
-async function expectUnavailable(work: Promise<unknown>): Promise<void> {
-  const error = await work.then(() => "not refused", (error: unknown) => error);
-  expect(error).toBeInstanceOf(StorageError);
-  expect(error).toMatchObject({ code: "unavailable" });
-}
 
 async function expectStoredOnce(storage: Storage, event: NewEvent): Promise<void> {
   expect(await storage.accept(event))
@@ -68,7 +34,7 @@ async function expectStoredOnce(storage: Storage, event: NewEvent): Promise<void
 describe("denoKvStorage() where commits fail", () => {
   for (const count of [0, 1, 2, 3]) {
     test(`accept() whose commit ${count} of 0 to 3 is lost leaves nothing, and can be made again`, async () => {
-      const { storage, faults, keys } = await open();
+      const { storage, faults, keys } = await openFaulty();
       const event = await largeEvent();
       faults[count] = "throws before";
       await expectUnavailable(storage.accept(event));
@@ -79,7 +45,7 @@ describe("denoKvStorage() where commits fail", () => {
     });
 
     test(`accept() whose answer ${count} of 0 to 3 is lost can be made again`, async () => {
-      const { storage, faults, keys, advance } = await open();
+      const { storage, faults, keys, advance } = await openFaulty();
       const event = await largeEvent();
       faults[count] = "throws after";
       await expectUnavailable(storage.accept(event));
@@ -96,7 +62,7 @@ describe("denoKvStorage() where commits fail", () => {
   }
 
   test("accept() of a small event whose answer is lost is answered as at first", async () => {
-    const { storage, faults } = await open();
+    const { storage, faults } = await openFaulty();
     const event = await newEvent();
     faults.push("throws after");
     await expectUnavailable(storage.accept(event));
@@ -104,7 +70,7 @@ describe("denoKvStorage() where commits fail", () => {
   });
 
   test("prune() removes what a process left that ended amid an upload, after a day", async () => {
-    const { storage, sound, faults, keys, advance } = await open();
+    const { storage, sound, faults, keys, advance } = await openFaulty();
     const event = await largeEvent();
     // From its third commit on it does nothing any more.
     faults.push(undefined, undefined, ...Array(9).fill("throws before"));
@@ -121,7 +87,7 @@ describe("denoKvStorage() where commits fail", () => {
   });
 
   test("accept() stores no event whose parts were taken for abandoned", async () => {
-    const { kv, sound, keys, advance } = await open();
+    const { kv, sound, keys, advance } = await openFaulty();
     let commits = 0;
     const slow = denoKvStorage(
       faultyKv(kv, async (commit) => {
@@ -143,7 +109,7 @@ describe("denoKvStorage() where commits fail", () => {
   });
 
   test("accept() whose signal aborts ends its waiting between two attempts", async () => {
-    const { storage, faults } = await open();
+    const { storage, faults } = await openFaulty();
     faults.push(...Array(10_000).fill("conflicts"));
     const giveUp = new AbortController();
     const accepting = storage.accept(await newEvent(), giveUp.signal);
@@ -152,13 +118,13 @@ describe("denoKvStorage() where commits fail", () => {
   });
 
   test("accept() whose signal aborts amid an upload leaves nothing", async () => {
-    const { storage, keys } = await open();
+    const { storage, keys } = await openFaulty();
     await expectUnavailable(storage.accept(await largeEvent(), AbortSignal.abort()));
     expect(await keys()).toEqual([]);
   });
 
   test("claim() gives what it could claim, where it could not claim the rest", async () => {
-    const { storage, faults } = await open();
+    const { storage, faults } = await openFaulty();
     for (let count = 0; count < 3; count++) await storage.accept(await newEvent());
     faults.push("throws before", undefined, "throws before");
     expect(await claimedIds(storage)).toHaveLength(1);
@@ -166,7 +132,7 @@ describe("denoKvStorage() where commits fail", () => {
   });
 
   test("claim() whose answer is lost is claimed by another once its lease has ended", async () => {
-    const { storage, faults, advance } = await open();
+    const { storage, faults, advance } = await openFaulty();
     const event = await newEvent();
     await storage.accept(event);
     faults.push("throws after");
@@ -177,7 +143,7 @@ describe("denoKvStorage() where commits fail", () => {
   });
 
   test("claim() gives up an event with a part missing, and goes on behind it", async () => {
-    const { storage, kv, keys } = await open();
+    const { storage, kv, keys } = await openFaulty();
     const broken = await largeEvent();
     await storage.accept(broken);
     await kv.delete((await keys(parts))[3] ?? []);
@@ -192,7 +158,7 @@ describe("denoKvStorage() where commits fail", () => {
   });
 
   test("prune() counts a large event whose last parts it could not delete, and does so later", async () => {
-    const { storage, faults, keys, advance } = await open();
+    const { storage, faults, keys, advance } = await openFaulty();
     const body = new Uint8Array(101 * 65_536);
     await storage.accept(await newEvent({ state: "ignored", event: "job.started", body }));
     const all = { receivedBefore: receivedAt + 1, limit: 10 };
@@ -206,7 +172,7 @@ describe("denoKvStorage() where commits fail", () => {
   });
 
   test("settle() whose answer is lost was made, and says so when it is made again", async () => {
-    const { storage, faults } = await open();
+    const { storage, faults } = await openFaulty();
     const event = await newEvent();
     await storage.accept(event);
     const claim = await claimOne(storage);
@@ -217,7 +183,7 @@ describe("denoKvStorage() where commits fail", () => {
   });
 
   test("every call is tried again where another commit came between", async () => {
-    const { storage, faults } = await open();
+    const { storage, faults } = await openFaulty();
     const twice = <T>(call: () => Promise<T>): Promise<T> => {
       faults.push("conflicts", "conflicts");
       return call();
@@ -230,97 +196,5 @@ describe("denoKvStorage() where commits fail", () => {
     expect(await twice(() => storage.settle(claim, { kind: "succeeded" }))).toBe(true);
     expect(await twice(() => storage.prune({ receivedBefore: receivedAt + 1, limit: 1 }))).toBe(1);
     expect(faults).toEqual([]);
-  });
-});
-
-describe("denoKvStorage() where another process comes between a read and its commit", () => {
-  const prunable = { receivedBefore: receivedAt + 1, limit: 10 };
-
-  test("claim() leaves what was superseded meanwhile", async () => {
-    const { storage, sound, faults } = await open();
-    await storage.accept(await newEvent({ event: "job.failed", jobId: "job_1" }));
-    const succeeded = await newEvent({ jobId: "job_1" });
-    faults.push(() => sound.accept(succeeded));
-    expect(await claimedIds(storage)).toEqual([succeeded.id]);
-  });
-
-  test("claim() goes on with what another one left, up to its limit", async () => {
-    const { storage, sound, faults } = await open();
-    for (let count = 0; count < 4; count++) await storage.accept(await newEvent());
-    faults.push(() => sound.claim(request({ limit: 2 })));
-    expect(await claimedIds(storage, { limit: 2 })).toHaveLength(2);
-  });
-
-  test("accept() stores one of two events of one key and of no job", async () => {
-    const { storage, sound, faults } = await open();
-    const ignored = await newEvent({ state: "ignored", event: "job.started", key: "a digest" });
-    faults.push(() => sound.accept(ignored));
-    expect(await storage.accept(repeatOf(ignored))).toMatchObject({
-      id: ignored.id,
-      duplicate: true,
-    });
-    expect((await storage.list({ limit: 10 })).events).toMatchObject([{ duplicates: 1 }]);
-  });
-
-  test("accept() supersedes a failure that came meanwhile, or is superseded", async () => {
-    const { storage, sound, faults } = await open();
-    for (const order of [["job.failed", "job.succeeded"], ["job.succeeded", "job.failed"]]) {
-      const jobId = order.join();
-      const [first, second] = await Promise.all(
-        order.map((event) => newEvent({ event, jobId })),
-      ) as [NewEvent, NewEvent];
-      faults.push(() => sound.accept(second));
-      await storage.accept(first);
-      for (const { id, event } of [first, second]) {
-        const state = event === "job.failed" ? "superseded" : "accepted";
-        expect(await storage.get(id)).toMatchObject({ state });
-      }
-    }
-  });
-
-  test("accept() counts no duplicate of an event that was pruned meanwhile", async () => {
-    const { storage, sound, faults, keys, advance } = await open();
-    const ignored = await newEvent({ state: "ignored", event: "job.started" });
-    await storage.accept(ignored);
-    faults.push(() => sound.prune(prunable));
-    expect(await storage.accept(repeatOf(ignored))).toMatchObject({
-      id: ignored.id,
-      duplicate: true,
-    });
-    advance(31 * day);
-    await storage.prune(prunable);
-    expect(await keys()).toEqual([]);
-  });
-
-  test("accept() writes no more parts once they were taken for abandoned", async () => {
-    const { storage, sound, faults, keys, advance } = await open();
-    faults.push(undefined, undefined, async () => {
-      advance(day);
-      await sound.prune(oldest);
-    });
-    await expectUnavailable(storage.accept(await largeEvent()));
-    expect(await keys()).toEqual([]);
-  });
-
-  test("prune() counts an event that two delete at once as one", async () => {
-    const { storage, sound, faults } = await open();
-    await storage.accept(await newEvent({ state: "ignored", event: "job.started" }));
-    faults.push(async () => expect(await sound.prune(prunable)).toBe(1));
-    expect(await storage.prune(prunable)).toBe(0);
-  });
-
-  test("prune() forgets no key that is that of a new event by now", async () => {
-    const { storage, sound, faults, advance } = await open();
-    const event = await newEvent({ state: "ignored", event: "job.started" });
-    await storage.accept(event);
-    await storage.prune(prunable);
-    advance(31 * day);
-    const again = repeatOf(event);
-    faults.push(async () => {
-      await sound.prune(oldest);
-      expect(await sound.accept(again)).toMatchObject({ id: again.id, duplicate: false });
-    });
-    await storage.prune(oldest);
-    expect(await storage.accept(repeatOf(event))).toMatchObject({ id: again.id, duplicate: true });
   });
 });
