@@ -198,6 +198,55 @@ describe("denoKvStorage()", () => {
     expect(new Set(ids.flat()).size).toBe(20);
   });
 
+  test("what was withdrawn is not shown as dead or due, and goes when it is come upon", async () => {
+    const { storage, keys } = await open();
+    const dead = ["imggo_webhooks", "dead"];
+    const due = ["imggo_webhooks", "due"];
+    const processors = ["a", "b"];
+    await storage.accept(await newEvent({ event: "job.failed", jobId: "job_1", processors }));
+    await storage.settle(await claimOne(storage), { kind: "dead", error: "no" });
+    await storage.accept(await newEvent({ jobId: "job_1", processors: [] }));
+    expect([(await keys(dead)).length, (await keys(due)).length]).toEqual([1, 1]);
+    expect(await storage.countDead({ processor: "a" })).toBe(0);
+    expect((await storage.list({ deliveryState: "dead", limit: 10 })).events).toEqual([]);
+    expect((await storage.stats()).oldestDueAt).toBeNull();
+    expect(await storage.redrive({ limit: 10 })).toBe(0);
+    expect(await claimedIds(storage, { processors })).toEqual([]);
+    expect([await keys(dead), await keys(due)]).toEqual([[], []]);
+  });
+
+  test("redeliver() has room for 250 processors with names of 100 characters", async () => {
+    const { storage } = await open();
+    const processors = Array.from({ length: 250 }, (_, index) => `${index}`.padStart(100, "0"));
+    const event = await newEvent({ processors: [] });
+    await storage.accept(event);
+    expect(await storage.redeliver(event.id, processors)).toBe(250);
+    expect(await storage.redeliver(event.id, processors)).toBe(0);
+    expect((await storage.stats()).deliveries.pending).toBe(250);
+  });
+
+  test("rejections have room for large bodies, and leave none of their parts", async () => {
+    const { storage, keys, advance } = await open();
+    const limits = { maxCount: 500, maxBytes: 100_000_000, maxAgeMs: day };
+    const add = (id: string, size: number, maxCount: number) =>
+      storage.rejections.add(
+        { id, receivedAt, signature: "ab", body: pattern(size) },
+        { ...limits, maxCount },
+      );
+    await add("rej_large", 7_000_000, 500);
+    expectBytes(await storage.rejections.body("rej_large"), pattern(7_000_000));
+    for (let count = 0; count < 250; count++) await add(`rej_${count}`, 100, 500);
+    // More than a commit has room for.
+    await add("rej_last", 9 * 65_536, 1);
+    expect((await storage.rejections.list({ limit: 10 })).rejections)
+      .toMatchObject([{ id: "rej_last" }]);
+    expect(await keys(parts)).toHaveLength(9);
+    expect(await keys(uploads)).toEqual([]);
+    advance(day);
+    await storage.rejections.remove("rej_last");
+    expect(await keys()).toEqual([]);
+  });
+
   test("prune() leaves other keys alone and, once all is forgotten, none of its own", async () => {
     const { storage, kv, keys, advance } = await open();
     await kv.set(["another"], 1);

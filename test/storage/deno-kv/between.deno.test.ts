@@ -108,6 +108,16 @@ describe("denoKvStorage() where another process comes between a read and its com
     expect(await storage.stats()).toMatchObject({ duplicates: 0, events: { ignored: 0 } });
   });
 
+  test("prune() leaves what was redelivered meanwhile", async () => {
+    const { storage, sound, faults } = await openFaulty();
+    const event = await newEvent();
+    await storage.accept(event);
+    await end(storage, "a", "succeeded");
+    faults.push(() => sound.redeliver(event.id, ["a"]));
+    expect(await storage.prune(prunable)).toBe(0);
+    expect(await claimedIds(storage)).toEqual([event.id]);
+  });
+
   test("settle() counts two deliveries of one event that end at once", async () => {
     const { storage, sound, faults } = await openFaulty();
     await storage.accept(await newEvent({ processors: ["a", "b"] }));
@@ -151,6 +161,21 @@ describe("denoKvStorage() where another process comes between a read and its com
     expect(await storage.redrive({ limit: 10 })).toBe(0);
     expect((await storage.stats()).deliveries)
       .toEqual({ pending: 0, running: 0, succeeded: 0, dead: 0 });
+  });
+
+  test("redrive() leaves what died again meanwhile, outside of its filter", async () => {
+    const { storage, sound, faults, advance } = await openFaulty();
+    const event = await newEvent();
+    await storage.accept(event);
+    await end(storage, "a", "dead");
+    const deadBefore = Number((await storage.get(event.id))?.deliveries[0]?.endedAt) + 1;
+    faults.push(async () => {
+      await sound.redrive({ limit: 1 });
+      advance(minute);
+      await end(sound, "a", "dead");
+    });
+    expect(await storage.redrive({ deadBefore, limit: 10 })).toBe(0);
+    expect(await storage.countDead({ processor: "a" })).toBe(1);
   });
 
   test("accept() supersedes what is claimed, or dies, meanwhile", async () => {
