@@ -36,8 +36,8 @@ const pingWithinMs = 1_000;
  * where the storage had stored its key before: the log then names both. What the storage refuses
  * while it takes others is set aside, logged, and tried again every 15 minutes.
  *
- * Everything but `accept()` goes to the storage alone: an event that is spooled shows, and is
- * processed, once it is moved. Both storages are closed with this one.
+ * Everything but `accept()` goes to the storage alone: an event that is spooled shows, counts, ends
+ * its expectation and is processed once it is moved. Both storages are closed with this one.
  *
  * @param primary Where events are kept.
  * @param spool A durable storage of its own, used for nothing else: in practice
@@ -117,6 +117,12 @@ export function withSpool(
     get: (id) => primary.get(id),
     body: (id) => primary.body(id),
     list: (query) => primary.list(query),
+    redeliver: (eventId, processors) => primary.redeliver(eventId, processors),
+    redrive: (request) => primary.redrive(request),
+    countDead: (filter) => primary.countDead(filter),
+    stats: () => primary.stats(),
+    expectations: primary.expectations,
+    rejections: primary.rejections,
     prune: (request) => primary.prune(request),
 
     async ping() {

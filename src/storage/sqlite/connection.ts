@@ -2,8 +2,8 @@ import { statSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import type { Logger } from "../../logger.ts";
 import { StorageError } from "../storage.ts";
+import { type Rows, sqlOf, type StatementName } from "./all-statements.ts";
 import { applicationId, migrations } from "./schema.ts";
-import { type Rows, type StatementName, statements } from "./statements.ts";
 
 /** An open file and its prepared statements. */
 export interface Connection {
@@ -39,7 +39,7 @@ export function open(path: string, logger: Logger): Connection {
     const prepare = (name: StatementName): StatementSync => {
       let statement = prepared.get(name);
       if (statement === undefined) {
-        statement = database.prepare(statements[name]);
+        statement = database.prepare(sqlOf[name]);
         prepared.set(name, statement);
       }
       return statement;

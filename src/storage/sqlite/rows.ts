@@ -1,7 +1,8 @@
 import type { Delivery, DeliveryState, Outcome, StoredEvent } from "../storage.ts";
 import type { EventRow, Rows } from "./statements.ts";
 
-const deliveryStates: readonly DeliveryState[] = ["pending", "running", "succeeded", "dead"];
+/** A delivery's states, as the schema numbers them. */
+export const deliveryStates: readonly DeliveryState[] = ["pending", "running", "succeeded", "dead"];
 
 /** An event, of its row and those of its deliveries. */
 export function describeEvent(
@@ -12,6 +13,7 @@ export function describeEvent(
     id: row.id,
     key: row.key,
     state: row.state,
+    origin: row.origin,
     event: row.event,
     jobId: row.job_id,
     patternId: row.pattern_id,
@@ -23,6 +25,7 @@ export function describeEvent(
       state: deliveryStates[delivery.state] ?? "dead",
       attempts: delivery.attempts,
       dueAt: delivery.state < 2 ? delivery.due_at : null,
+      endedAt: delivery.state < 2 ? null : delivery.due_at,
       lastError: delivery.last_error,
     })),
   };
@@ -32,12 +35,12 @@ export function describeEvent(
 export function settledValues(
   outcome: Outcome,
   time: number,
-): [state: number, dueAt: number | null, uncounted: number, lastError: string | null] {
+): [state: number, dueAt: number, uncounted: number, lastError: string | null] {
   const state = { succeeded: 2, dead: 3, retry: 0, released: 0 }[outcome.kind];
   const delayMs = outcome.kind === "retry" ? outcome.afterMs : 0;
   return [
     state,
-    state === 0 ? Math.ceil(time + delayMs) : null,
+    Math.ceil(time + delayMs),
     outcome.kind === "released" ? 1 : 0,
     "error" in outcome ? outcome.error : null,
   ];

@@ -45,4 +45,47 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX deliveries_due ON deliveries (processor, due_at, event_seq) WHERE state < 2;
   `,
+  `
+  -- How the first of a key came. Beside the body it would lie behind it: reading it would read both.
+  ALTER TABLE keys ADD COLUMN origin TEXT NOT NULL DEFAULT 'webhook';
+  CREATE INDEX keys_duplicates ON keys (duplicates) WHERE duplicates > 0 AND expires_at IS NULL;
+
+  -- What most events are not costs the others nothing.
+  CREATE INDEX events_state ON events (state) WHERE state <> 'accepted';
+  CREATE INDEX events_other_job ON events (job_id)
+    WHERE state IN ('ignored', 'quarantined') AND job_id IS NOT NULL;
+  CREATE INDEX events_received ON events (received_at);
+
+  -- From now on due_at also is when a delivery ended (state 2 or 3). In what was written before it is
+  -- when the last lease would have.
+  DROP INDEX deliveries_due;
+  CREATE INDEX deliveries_due ON deliveries (processor, due_at, event_seq, state) WHERE state < 2;
+  CREATE INDEX deliveries_dead ON deliveries (due_at) WHERE state = 3;
+  CREATE INDEX deliveries_dead_event ON deliveries (event_seq) WHERE state = 3;
+
+  -- Which jobs' ends are awaited. ask_at is when ImgGo is to be asked; NULL: never.
+  CREATE TABLE expectations (
+    seq INTEGER PRIMARY KEY,
+    job_id TEXT NOT NULL UNIQUE,
+    pattern_id TEXT,
+    deadline_at INTEGER NOT NULL,
+    asked INTEGER NOT NULL DEFAULT 0,
+    ask_at INTEGER,
+    last_error TEXT
+  ) STRICT;
+  CREATE INDEX expectations_deadline ON expectations (deadline_at);
+  CREATE INDEX expectations_ask ON expectations (ask_at) WHERE ask_at IS NOT NULL;
+
+  -- What was refused for its signature. Its index is what its limits are reckoned from.
+  CREATE TABLE rejections (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    received_at INTEGER NOT NULL,
+    stored_at INTEGER NOT NULL,
+    signature TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    body BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX rejections_kept ON rejections (seq, size, stored_at);
+  `,
 ];

@@ -1,12 +1,14 @@
-import type { EventState } from "../storage.ts";
+import type { EventOrigin, EventState } from "../storage.ts";
 
-const describedEvent = `SELECT seq, id, events.key, state, event, job_id, pattern_id, received_at,
-  length(body) AS size, coalesce(duplicates, 0) AS duplicates
-  FROM events LEFT JOIN keys ON keys.key = events.key`;
+/** Events without their bodies, as {@linkcode EventRow} says. */
+export const describedEvent =
+  `SELECT seq, id, events.key, state, coalesce(origin, 'webhook') AS origin,
+  event, job_id, pattern_id, received_at, length(body) AS size,
+  coalesce(duplicates, 0) AS duplicates FROM events LEFT JOIN keys ON keys.key = events.key`;
 
 /** Every statement of the storage, by name. In `state`, 0 to 3 are as the schema says. */
 export const statements = {
-  addKey: "INSERT INTO keys (key, event_id) VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
+  addKey: "INSERT INTO keys (key, event_id, origin) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING",
   countDuplicate: `UPDATE keys SET duplicates = duplicates + (event_id <> ?) WHERE key = ?
     RETURNING event_id`,
   addEvent: `INSERT INTO events (id, key, state, event, job_id, pattern_id, received_at, body)
@@ -24,11 +26,12 @@ export const statements = {
   claimedEvent: "SELECT id, state, received_at, body FROM events WHERE seq = ?",
   claim: `UPDATE deliveries SET state = 1, attempts = attempts + 1, fence = fence + 1, due_at = ?
     WHERE event_seq = ? AND processor = ?`,
-  exhaust: "UPDATE deliveries SET state = 3, last_error = ? WHERE event_seq = ? AND processor = ?",
+  exhaust: `UPDATE deliveries SET state = 3, due_at = ?, last_error = ?
+    WHERE event_seq = ? AND processor = ?`,
   eventOfLease: "SELECT seq, state FROM events WHERE id = ?",
   renew: `UPDATE deliveries SET due_at = ?
     WHERE event_seq = ? AND processor = ? AND fence = ? AND state = 1`,
-  settle: `UPDATE deliveries SET state = ?, due_at = coalesce(?, due_at),
+  settle: `UPDATE deliveries SET state = ?, due_at = ?,
     attempts = attempts - ?, last_error = coalesce(?, last_error)
     WHERE event_seq = ? AND processor = ? AND fence = ? AND state = 1`,
   event: `${describedEvent} WHERE id = ?`,
@@ -38,12 +41,14 @@ export const statements = {
     WHERE event_seq = ? ORDER BY processor`,
   body: "SELECT body FROM events WHERE id = ?",
   forgetKeys: "DELETE FROM keys WHERE expires_at <= ?",
-  prunable: `SELECT seq FROM events WHERE received_at < ? AND state <> 'quarantined'
+  prunable: `SELECT seq FROM events WHERE +received_at < ? AND state <> 'quarantined'
     AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event_seq = seq AND deliveries.state <> 2)
     ORDER BY seq LIMIT ?`,
   expireKey: "UPDATE keys SET expires_at = ? WHERE key = (SELECT key FROM events WHERE seq = ?)",
   deleteDeliveries: "DELETE FROM deliveries WHERE event_seq = ?",
   deleteEvent: "DELETE FROM events WHERE seq = ?",
+  addDue: `INSERT INTO deliveries (event_seq, processor, due_at) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET state = 0, attempts = 0, due_at = excluded.due_at WHERE state > 1`,
   ping: "SELECT count(*) FROM (SELECT 1 FROM events LIMIT 1)",
 };
 
@@ -90,6 +95,7 @@ export interface EventRow {
   readonly id: string;
   readonly key: string;
   readonly state: EventState;
+  readonly origin: EventOrigin;
   readonly event: string | null;
   readonly job_id: string | null;
   readonly pattern_id: string | null;

@@ -10,6 +10,7 @@ const anyEvent: fc.Arbitrary<Omit<NewEvent, "body"> & { body: Uint8Array }> = fc
   id: fc.uuid().map((uuid) => `evt_${uuid}`),
   key: text,
   state: fc.constantFrom("accepted", "ignored", "quarantined"),
+  origin: fc.constantFrom("webhook", "reconcile"),
   event: fc.option(text),
   jobId: fc.option(text),
   patternId: fc.option(text),

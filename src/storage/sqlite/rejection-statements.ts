@@ -1,0 +1,34 @@
+/** The statements for rejections, by name. */
+export const rejectionStatements = {
+  addRejection: `INSERT INTO rejections (id, received_at, stored_at, signature, size, body)
+    VALUES (?, ?, ?, ?, ?, CAST(? AS BLOB)) ON CONFLICT (id) DO NOTHING`,
+  // ?1 is up to when it is too old, ?2 the most of them, ?3 the most bytes.
+  trimRejections: `DELETE FROM rejections WHERE seq IN (
+    SELECT seq FROM (
+      SELECT seq, stored_at, count(*) OVER kept AS count, sum(size) OVER kept AS bytes
+      FROM rejections INDEXED BY rejections_kept WHERE stored_at > ?1
+      WINDOW kept AS (ORDER BY seq DESC)
+    ) WHERE count > ?2 OR bytes > ?3
+    UNION ALL
+    SELECT seq FROM rejections INDEXED BY rejections_kept WHERE stored_at <= ?1
+  )`,
+  rejections: `SELECT seq, id, received_at, signature, size FROM rejections
+    WHERE seq > ? ORDER BY seq LIMIT ?`,
+  rejectionBody: "SELECT body FROM rejections WHERE id = ?",
+  removeRejection: "DELETE FROM rejections WHERE id = ?",
+};
+
+/** What `rejections` gives. */
+export interface RejectionRow {
+  readonly seq: number;
+  readonly id: string;
+  readonly received_at: number;
+  readonly signature: string;
+  readonly size: number;
+}
+
+/** What the rows of those that give any hold. */
+export interface RejectionRows {
+  rejections: RejectionRow;
+  rejectionBody: { readonly body: Uint8Array<ArrayBuffer> };
+}
