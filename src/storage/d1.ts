@@ -1,10 +1,16 @@
 import { accept } from "./d1/accept.ts";
-import { type BodyRow, fromText, type TextRow } from "./d1/body.ts";
+
 import { claim } from "./d1/claim.ts";
 import type { D1Database } from "./d1/database.ts";
+import { createExpectations } from "./d1/expectations.ts";
+import { list } from "./d1/list.ts";
+import { readBody } from "./d1/read-body.ts";
+import { createRejections } from "./d1/rejections.ts";
 import { createSession } from "./d1/session.ts";
+import { deadValues } from "./sqlite/dead.ts";
 import { describeEvent, settledValues } from "./sqlite/rows.ts";
 import type { EventRow, Rows } from "./sqlite/statements.ts";
+import { statsOf, type StatsRow } from "./sqlite/stats.ts";
 import { keyRetentionMs, type Storage } from "./storage.ts";
 
 export { maxD1BodyBytes } from "./d1/body.ts";
@@ -16,17 +22,20 @@ export interface D1StorageOptions {
   readonly now?: () => number;
 }
 
-type DeliveryOfPage = Rows["deliveries"] & { readonly event_seq: number };
-
 /**
  * Keeps events in a Cloudflare D1 database. What `accept()` has stored is durable when its promise
  * resolves. Any number of Workers may share a database; it should be one of its own.
  *
  * The tables are made or migrated at the first use. D1 counts queries: 1,000 for each invocation of
- * a Worker, 50 on the free plan. A new event takes 3, or 5 if it is a `job.succeeded`, and one that
- * is known takes 1 more; a claim takes 1 for each processor, and 2 to 4 more where something is due;
- * settling takes 1, or 2 where the attempt failed; renewing and pinging take 1, the others 1 to 4.
- * The first call takes 1 more.
+ * a Worker, 50 on the free plan. A new event that is a job's end takes 4, or 6 if it is a
+ * `job.succeeded`, any other takes 2, and one that is known takes 1 more; a claim takes 1 for each
+ * processor, and 2 to 4 more where something is due; settling takes 1, or 2 where the attempt failed;
+ * renewing, pinging, counting, redelivering and redriving take 1, the others 1 to 4. The first call
+ * takes 1 more. Of expectations a claim takes 2 and the others 1; of rejections adding takes 2, and
+ * the others 1.
+ *
+ * D1 also counts rows: `stats()` reads about 2 of each event, and 1 of each delivery, of a database
+ * that is large.
  *
  * D1 takes bytes at ten times the cost of text, so a body that is not UTF-8 costs more, and one that
  * holds U+FFFD takes a query more to read. A body may have {@linkcode maxD1BodyBytes}; a larger one
@@ -65,30 +74,30 @@ export function d1Storage(
       ]) as [EventRow[], Rows["deliveries"][]];
       return row && describeEvent(row, deliveries);
     },
-    async body(id) {
-      const [[text] = []] = await run([bind("textOfBody", id)]) as TextRow[][];
-      if (text === undefined) return undefined;
-      const body = fromText(text);
-      if (body !== undefined) return body;
-      const [[row] = []] = await run([bind("body", id)]) as BodyRow[][];
-      return row && Uint8Array.from(row.body);
+    body: (id) => readBody(session, "textOfBody", "body", id),
+    list: (query) => list(session, query),
+    async redeliver(eventId, processors) {
+      const names = JSON.stringify([...new Set(processors)]);
+      const [due = []] = await run([bind("redeliver", eventId, names, now())]);
+      return due.length;
     },
-    async list({ limit, cursor }) {
-      const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(cursor);
-      // One more than asked for tells whether there is a next page.
-      const [rows = [], deliveries = []] = await run([
-        bind("page", before, limit + 1),
-        bind("deliveriesOfPage", before, limit),
-      ]) as [EventRow[], DeliveryOfPage[]];
-      const page = rows.slice(0, limit);
-      const last = rows.length > limit ? page.at(-1) : undefined;
-      return {
-        events: page.map((row) =>
-          describeEvent(row, deliveries.filter(({ event_seq }) => event_seq === row.seq))
-        ),
-        nextCursor: last ? String(last.seq) : null,
-      };
+    async redrive({ limit, ...filter }) {
+      const [due = []] = await run([bind("redrive", ...deadValues(filter), limit, now())]);
+      return due.length;
     },
+    async countDead(filter) {
+      const [[row] = []] = await run([bind("countDead", ...deadValues(filter))]) as {
+        readonly count: number;
+      }[][];
+      return row?.count ?? 0;
+    },
+    async stats() {
+      const [[row] = []] = await run([bind("stats", now())]) as StatsRow[][];
+      if (row === undefined) throw new Error("D1 returned no row of a count.");
+      return statsOf(row);
+    },
+    expectations: createExpectations(session, now),
+    rejections: createRejections(session, now),
     async prune({ receivedBefore, limit }) {
       const time = now();
       const [, , , deleted = []] = await run([

@@ -6,6 +6,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { applicationId, migrations } from "../../src/storage/sqlite/schema.ts";
+import {
+  expectFirstVersionKept,
+  firstVersionClock,
+  firstVersionRows,
+} from "../support/first-version.ts";
 import { newEvent, repeatOf } from "../support/new-event.ts";
 import { describeStorage, testClock } from "./contract.ts";
 
@@ -207,6 +213,18 @@ describe("sqliteStorage() and its locks", () => {
     const { events } = await open(path).list({ limit: 10 });
     expect(events.map(({ id }) => id).sort()).toEqual(ids.sort());
   });
+});
+
+test("sqliteStorage() migrates a file of the first version, which keeps what it holds", async () => {
+  const path = await newPath();
+  execute(
+    path,
+    `PRAGMA journal_mode = WAL; ${migrations[0]}; ${firstVersionRows};
+     PRAGMA application_id = ${applicationId}; PRAGMA user_version = 1`,
+  );
+  const storages = [open(path, firstVersionClock), open(path, firstVersionClock)] as const;
+  await Promise.all(storages.map((storage) => storage.ping()));
+  await expectFirstVersionKept(storages[0]);
 });
 
 describe("sqliteStorage() and files it cannot use", () => {

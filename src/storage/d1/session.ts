@@ -2,7 +2,7 @@ import { pause } from "../../deadline.ts";
 import { classify, isPassing } from "./classify.ts";
 import type { D1Database, D1Statement, D1Value } from "./database.ts";
 import { migrate } from "./migrate.ts";
-import { d1Statements } from "./statements.ts";
+import { type D1StatementName, d1Statements } from "./statements.ts";
 
 /** The rows of each statement of a transaction. */
 export type D1Rows = readonly (readonly unknown[])[];
@@ -10,7 +10,7 @@ export type D1Rows = readonly (readonly unknown[])[];
 /** A database whose tables are there, and whose errors are classified. */
 export interface D1Session {
   /** A statement, by its name. Its values are copied. */
-  bind(name: keyof typeof d1Statements, ...values: readonly D1Value[]): D1Statement;
+  bind(name: D1StatementName, ...values: readonly D1Value[]): D1Statement;
   /** Runs statements as one transaction. */
   run(statements: readonly D1Statement[]): Promise<D1Rows>;
   /**

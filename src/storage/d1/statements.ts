@@ -1,4 +1,13 @@
+import { deadStatements } from "../sqlite/dead-statements.ts";
+import { expectationStatements } from "../sqlite/expectation-statements.ts";
+import {
+  deliveriesOfFilteredPages,
+  filteredPages,
+  type Source,
+} from "../sqlite/list-statements.ts";
+import { rejectionStatements } from "../sqlite/rejection-statements.ts";
 import { statements } from "../sqlite/statements.ts";
+import { statsStatement } from "../sqlite/stats.ts";
 import { bodyColumns } from "./body.ts";
 
 // D1 has no transaction that waits for an answer between two statements, so each says by itself
@@ -18,9 +27,8 @@ const stillDue = `(event_seq, processor, fence) IN
 const eventIs = (state: string) =>
   `EXISTS (SELECT 1 FROM events WHERE seq = event_seq AND events.state = '${state}')`;
 
-/** Every statement of the storage, by name. In `state`, 0 to 3 are as the schema says. */
-export const d1Statements = {
-  addKey: `INSERT INTO keys (key, event_id) VALUES (?, ?) ON CONFLICT (key)
+const ownStatements = {
+  addKey: `INSERT INTO keys (key, event_id, origin) VALUES (?, ?, ?) ON CONFLICT (key)
     DO UPDATE SET duplicates = duplicates + (event_id <> excluded.event_id) RETURNING event_id`,
   // Only of the event that has just got its key: not of a duplicate, nor of a call made again, also
   // when the event was pruned meanwhile.
@@ -47,7 +55,7 @@ export const d1Statements = {
   claim: `UPDATE deliveries SET state = 1, attempts = attempts + 1, fence = fence + 1, due_at = ?3
     WHERE ${stillDue} AND ${eventIs("accepted")}
     RETURNING event_seq, processor, attempts, fence`,
-  exhaust: `UPDATE deliveries SET state = 3, last_error = ?3
+  exhaust: `UPDATE deliveries SET state = 3, due_at = ?2, last_error = ?3
     WHERE ${stillDue} AND ${eventIs("accepted")}
     RETURNING (SELECT id FROM events WHERE seq = event_seq) AS id, processor, fence`,
   withdrawDue: `DELETE FROM deliveries WHERE ${stillDue} AND ${eventIs("superseded")}`,
@@ -72,7 +80,33 @@ export const d1Statements = {
     WHERE key IN (SELECT key FROM events WHERE seq IN (${prunable()}))`,
   deleteDeliveries: `DELETE FROM deliveries WHERE event_seq IN (${prunable()})`,
   deleteEvents: `DELETE FROM events WHERE seq IN (${prunable()}) RETURNING seq`,
+  redeliver: `INSERT INTO deliveries (event_seq, processor, due_at)
+    SELECT seq, value, ?3 FROM events CROSS JOIN json_each(?2)
+    WHERE events.id = ?1 AND state = 'accepted'
+    ON CONFLICT DO UPDATE SET state = 0, attempts = 0, due_at = excluded.due_at
+    WHERE deliveries.state > 1 RETURNING processor`,
+  textOfRejection: `SELECT ${bodyColumns} FROM rejections WHERE id = ?`,
+  stats: `${statsStatement}`,
   ping: `${statements.ping}`,
+};
+
+type OwnName = keyof typeof ownStatements;
+type SharedName =
+  | keyof typeof deadStatements
+  | keyof typeof expectationStatements
+  | keyof typeof rejectionStatements;
+
+/** The name of a statement. */
+export type D1StatementName = OwnName | SharedName | Source | `${Source}Deliveries`;
+
+/** Every statement of the storage, by name. In `state`, 0 to 3 are as the schema says. */
+export const d1Statements: Readonly<Record<D1StatementName, string>> = {
+  ...ownStatements,
+  ...deadStatements,
+  ...expectationStatements,
+  ...rejectionStatements,
+  ...filteredPages,
+  ...deliveriesOfFilteredPages,
 };
 
 function prunable(): string {

@@ -1,6 +1,6 @@
 import { deadStatements } from "./dead-statements.ts";
 import { type ExpectationRows, expectationStatements } from "./expectation-statements.ts";
-import { filteredPage, type FilteredRow, type Source } from "./list-statements.ts";
+import { filteredPages, type FilteredRow, type Source } from "./list-statements.ts";
 import { type RejectionRows, rejectionStatements } from "./rejection-statements.ts";
 import { type StatsRow, statsStatement } from "./stats.ts";
 import { type Rows as EventRows, statements } from "./statements.ts";
@@ -32,11 +32,6 @@ export const sqlOf: Readonly<Record<StatementName, string>> = {
   ...deadStatements,
   ...expectationStatements,
   ...rejectionStatements,
-  everyEvent: filteredPage("everyEvent"),
-  receivedBetween: filteredPage("receivedBetween"),
-  ofState: filteredPage("ofState"),
-  ofJob: filteredPage("ofJob"),
-  withDeliveries: filteredPage("withDeliveries"),
-  withDeadOnes: filteredPage("withDeadOnes"),
+  ...filteredPages,
   stats: statsStatement,
 };

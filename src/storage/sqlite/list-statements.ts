@@ -4,11 +4,12 @@ import { describedEvent, type EventRow } from "./statements.ts";
 // those before ?8. The parameters are the same in each, so that none depends on which one it is.
 const looked = {
   everyEvent: "SELECT seq FROM events WHERE seq < ?8 ORDER BY seq DESC LIMIT ?9",
-  // Few of them lie close together, mostly; of many it is not worth while to tell where.
-  receivedBetween: `SELECT seq FROM events, (
-      SELECT count(*) AS count, min(seq) AS first, max(seq) AS last
+  // Few lie close together, mostly; of many it is not worth while to tell where.
+  receivedBetween: `WITH received AS MATERIALIZED (
+      SELECT count(*) = 10000 AS many, min(seq) AS first, max(seq) AS last
       FROM (SELECT seq FROM events WHERE received_at >= ?5 AND received_at < ?6 LIMIT 10000)
-    ) WHERE seq < ?8 AND (count = 10000 OR seq BETWEEN first AND last)
+    ) SELECT seq FROM events WHERE seq >= (SELECT iif(many, 0, first) FROM received)
+      AND seq < (SELECT iif(many, ?8, min(?8, last + 1)) FROM received)
     ORDER BY seq DESC LIMIT ?9`,
   ofState: `SELECT seq FROM events INDEXED BY events_state
     WHERE state = ?1 AND state <> 'accepted' AND seq < ?8 ORDER BY seq DESC LIMIT ?9`,
@@ -36,21 +37,30 @@ const meant = `seq IN (SELECT seq FROM looked)
 
 const withLooked = (source: Source) => `WITH looked (seq) AS MATERIALIZED (${looked[source]})`;
 
-/** The events that a filter means. The first row always is there: it says how far was looked. */
-export function filteredPage(source: Source): string {
-  return `${withLooked(source)} SELECT * FROM
+const pageSql = (source: Source) =>
+  `${withLooked(source)} SELECT * FROM
     (SELECT count(*) AS looked, min(seq) AS last_looked FROM looked)
     LEFT JOIN (${describedEvent} WHERE ${meant}) ORDER BY seq DESC`;
-}
 
-/** What {@linkcode filteredPage} gives. */
+const deliveriesSql = (source: Source) =>
+  `${withLooked(source)} SELECT event_seq, processor, state, attempts, due_at, last_error
+    FROM deliveries WHERE event_seq IN (SELECT seq FROM events WHERE ${meant})
+    ORDER BY event_seq, processor`;
+
+const sources = Object.keys(looked) as Source[];
+
+/** The events that a filter means. The first row always is there: it says how far was looked. */
+export const filteredPages: Readonly<Record<Source, string>> = Object.fromEntries(
+  sources.map((source) => [source, pageSql(source)]),
+) as Record<Source, string>;
+
+/** The deliveries of the same events. */
+export const deliveriesOfFilteredPages: Readonly<Record<`${Source}Deliveries`, string>> = Object
+  .fromEntries(
+    sources.map((source) => [`${source}Deliveries`, deliveriesSql(source)]),
+  ) as Record<`${Source}Deliveries`, string>;
+
+/** What one of {@linkcode filteredPages} gives. */
 export type FilteredRow =
   & { readonly looked: number; readonly last_looked: number | null }
   & (EventRow | { readonly seq: null });
-
-/** The deliveries of the same events. */
-export function deliveriesOfFilteredPage(source: Source): string {
-  return `${withLooked(source)} SELECT event_seq, processor, state, attempts, due_at, last_error
-    FROM deliveries WHERE event_seq IN (SELECT seq FROM events WHERE ${meant})
-    ORDER BY event_seq, processor`;
-}

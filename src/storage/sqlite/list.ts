@@ -7,7 +7,7 @@ import type { EventRow } from "./statements.ts";
 export type ListQuery = EventFilter & { readonly limit: number; readonly cursor?: string };
 
 // So many at the most are looked at for a page, of those that a filter may not mean.
-const mostLooked = 1_000;
+const mostLooked = 2_000;
 
 /** What a page of a list is made with. */
 export interface PageParts {

@@ -48,7 +48,8 @@ export const migrations: readonly string[] = [
   `
   -- How the first of a key came. Beside the body it would lie behind it: reading it would read both.
   ALTER TABLE keys ADD COLUMN origin TEXT NOT NULL DEFAULT 'webhook';
-  CREATE INDEX keys_duplicates ON keys (duplicates) WHERE duplicates > 0 AND expires_at IS NULL;
+  CREATE INDEX keys_duplicates ON keys (duplicates, expires_at)
+    WHERE duplicates > 0 AND expires_at IS NULL;
 
   -- What most events are not costs the others nothing.
   CREATE INDEX events_state ON events (state) WHERE state <> 'accepted';

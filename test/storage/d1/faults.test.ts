@@ -52,7 +52,7 @@ describe("d1Storage() and what fails", () => {
             // To look at the schema.
             if (statements.length === 1) return d1.database.batch(statements);
             // The database itself runs what comes before, and fails.
-            const failing = d1.database.prepare("INSERT INTO keys VALUES (NULL, NULL, NULL, NULL)");
+            const failing = d1.database.prepare("INSERT INTO keys (key) VALUES (NULL)");
             return d1.database.batch([...statements.slice(0, index), failing]);
           },
         });
