@@ -1,0 +1,71 @@
+import type { EventFilter } from "imggo-webhooks";
+import { sqliteStorage } from "imggo-webhooks/storage/sqlite";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const count = 12_000;
+let folder: string;
+let path: string;
+
+// More than a page looks at. The n-th was received at 1,000,000 + n, but for the first, which was last.
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "imggo-webhooks-"));
+  path = join(folder, "events.db");
+  const storage = sqliteStorage(path);
+  await storage.ping();
+  await storage.close();
+  const database = new DatabaseSync(path);
+  database.exec(`
+    BEGIN;
+    CREATE TEMP TABLE numbers AS WITH RECURSIVE numbers (n) AS
+      (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${count}) SELECT n FROM numbers;
+    INSERT INTO events (seq, id, key, state, event, pattern_id, received_at, body)
+      SELECT n, 'evt_' || n, 'key_' || n, 'accepted', 'job.succeeded',
+        iif(n % 4000 = 1, 'rare', 'common'), 1000000 + iif(n = 1, 20000, n), x'' FROM numbers;
+    INSERT INTO keys (key, event_id) SELECT 'key_' || n, 'evt_' || n FROM numbers;
+    INSERT INTO deliveries (event_seq, processor, due_at, state)
+      SELECT n, 'a', 0, iif(n % 4000 = 1, 1, 2) FROM numbers;
+    COMMIT`);
+  database.close();
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** The numbers of the events that a filter means, and how many pages that took. */
+async function listed(filter: EventFilter) {
+  const storage = sqliteStorage(path);
+  const numbers: number[] = [];
+  let pages = 0;
+  for (let cursor: string | null | undefined; cursor !== null; pages++) {
+    const page = await storage.list({ ...filter, limit: 500, ...(cursor && { cursor }) });
+    expect(page.events.length).toBeLessThanOrEqual(500);
+    numbers.push(...page.events.map(({ id }) => Number(id.slice("evt_".length))));
+    cursor = page.nextCursor;
+  }
+  await storage.close();
+  return { numbers, pages };
+}
+
+const rare = [8_001, 4_001, 1];
+const downTo = (from: number, to: number) =>
+  Array.from({ length: from - to + 1 }, (_, index) => from - index);
+
+const filters: readonly (readonly [string, EventFilter, readonly number[], mostPages: number])[] = [
+  ["a pattern", { patternId: "rare" }, rare, 7],
+  ["a delivery's state", { deliveryState: "running" }, rare, 7],
+  ["a few moments", { receivedAfter: 1_000_100, receivedBefore: 1_000_200 }, downTo(199, 100), 1],
+  ["the latest", { receivedAfter: 1_011_999 }, [12_000, 11_999, 1], 7],
+  ["the first", { receivedBefore: 1_000_004 }, [3, 2], 1],
+  ["most", { receivedAfter: 1_001_000 }, [...downTo(12_000, 1_000), 1], 24],
+  ["all but the latest", { receivedBefore: 1_010_901 }, downTo(10_900, 2), 24],
+  ["no time", { receivedAfter: 1_000_200, receivedBefore: 1_000_100 }, [], 1],
+];
+for (const [what, filter, numbers, mostPages] of filters) {
+  test(`list() finds ${what} among ${count}, on pages that look at a part of them`, async () => {
+    const found = await listed(filter);
+    expect(found.numbers).toEqual(numbers);
+    expect(found.pages).toBeLessThanOrEqual(mostPages);
+  });
+}
