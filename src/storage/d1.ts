@@ -34,8 +34,8 @@ export interface D1StorageOptions {
  * takes 1 more. Of expectations a claim takes 2 and the others 1; of rejections adding takes 2, and
  * the others 1.
  *
- * D1 also counts rows: `stats()` reads about 2 of each event, and 1 of each delivery, of a database
- * that is large.
+ * D1 also counts the rows it reads: `stats()` reads one for each event and one for each delivery
+ * that is there, so don't ask for it every few seconds.
  *
  * D1 takes bytes at ten times the cost of text, so a body that is not UTF-8 costs more, and one that
  * holds U+FFFD takes a query more to read. A body may have {@linkcode maxD1BodyBytes}; a larger one
