@@ -1,16 +1,21 @@
 import { pause, within } from "../deadline.ts";
 import { classify, mayPass } from "./postgres/classify.ts";
 import { type Database, databaseOf, type PostgresClient, type Query } from "./postgres/client.ts";
+import { describeEvent, type EventRow } from "./postgres/describe.ts";
+import { createExpectations } from "./postgres/expectations.ts";
+import { createList } from "./postgres/list.ts";
 import { migrate } from "./postgres/migrate.ts";
 import { createNotifier } from "./postgres/notifier.ts";
+import { createRedelivery } from "./postgres/redeliver.ts";
+import { createRejections } from "./postgres/rejections.ts";
+import { settle } from "./postgres/settle.ts";
 import {
   type AcceptRow,
   type ClaimRow,
-  type DeliveryJson,
-  type EventRow,
   type Statements,
   statementsFor,
 } from "./postgres/statements.ts";
+import { createStats } from "./postgres/stats.ts";
 import { createWatermarks } from "./postgres/watermarks.ts";
 import {
   type Acceptance,
@@ -20,10 +25,8 @@ import {
   keyRetentionMs,
   lastAttemptLost,
   type Lease,
-  type Outcome,
   type Storage,
   StorageError,
-  type StoredEvent,
 } from "./storage.ts";
 
 export type {
@@ -82,7 +85,8 @@ export function postgresStorage(
     );
   }
   const database = databaseOf(client);
-  const statements = statementsFor(`"${schema}"`);
+  const quoted = `"${schema}"`;
+  const statements = statementsFor(quoted);
   const notifier = createNotifier(() => database.query(statements.notify, [schema]));
   const watermarks = createWatermarks();
   const subscriptions = new Set<() => void>();
@@ -108,8 +112,9 @@ export function postgresStorage(
     }
   };
 
+  const query: Query = (text, values) => use((database) => database.query(text, values));
   const run = <Row>(name: keyof Statements, values: readonly unknown[]): Promise<Row[]> =>
-    use(({ query }) => query<Row>(statements[name], values));
+    query<Row>(statements[name], values);
 
   /** Tries again while a server is away or fails over: a commit of which nobody knows included. */
   const persist = async <T>(work: () => Promise<T>, signal: AbortSignal | undefined) => {
@@ -132,6 +137,7 @@ export function postgresStorage(
           event.id,
           event.key,
           event.state,
+          event.origin,
           event.event,
           event.jobId,
           event.patternId,
@@ -184,7 +190,7 @@ export function postgresStorage(
       return (await run("renew", [eventId, processor, fence, leaseMs])).length === 1;
     },
 
-    settle: (lease, outcome) => use(({ query }) => settle(query, statements, lease, outcome)),
+    settle: (lease, outcome) => settle(query, statements.settle, lease, outcome),
 
     async complete(lease, work) {
       // Thrown, so that what the work wrote is undone.
@@ -199,7 +205,7 @@ export function postgresStorage(
               failure = { error };
               throw error;
             }
-            const held = await settle(query, statements, lease, { kind: "succeeded" });
+            const held = await settle(query, statements.settle, lease, { kind: "succeeded" });
             if (!held) {
               failure = { error: lost };
               throw lost;
@@ -225,7 +231,7 @@ export function postgresStorage(
 
     async get(id) {
       const [row] = await run<EventRow>("event", [id]);
-      return row && describe(row);
+      return row && describeEvent(row);
     },
 
     async body(id) {
@@ -233,14 +239,11 @@ export function postgresStorage(
       return row && new Uint8Array(row.body);
     },
 
-    async list({ limit, cursor }) {
-      // One more than asked for tells whether there is a next page.
-      const before = cursor ?? Number.MAX_SAFE_INTEGER;
-      const rows = await run<EventRow>("page", [before, limit + 1]);
-      const page = rows.slice(0, limit);
-      const last = rows.length > limit ? page.at(-1) : undefined;
-      return { events: page.map(describe), nextCursor: last ? String(last.seq) : null };
-    },
+    list: createList(query, quoted),
+    stats: createStats(query, quoted),
+    ...createRedelivery(query, quoted, notifier.notify),
+    expectations: createExpectations(query, quoted),
+    rejections: createRejections(query, quoted),
 
     async prune({ receivedBefore, limit }) {
       const [row] = await run<{ count: number }>("prune", [receivedBefore, limit, keyRetentionMs]);
@@ -257,43 +260,5 @@ export function postgresStorage(
       for (const end of subscriptions) end();
       subscriptions.clear();
     },
-  };
-}
-
-async function settle(
-  query: Query,
-  statements: Statements,
-  { eventId, processor, fence }: Lease,
-  outcome: Outcome,
-): Promise<boolean> {
-  const rows = await query(statements.settle, [
-    eventId,
-    processor,
-    fence,
-    { retry: 0, released: 0, succeeded: 2, dead: 3 }[outcome.kind],
-    outcome.kind === "retry" ? outcome.afterMs : 0,
-    outcome.kind === "released" ? 1 : 0,
-    "error" in outcome ? storable(outcome.error) : null,
-  ]);
-  return rows.length === 1;
-}
-
-/** Text as PostgreSQL takes it: without NULs, and without halves of surrogate pairs. */
-function storable(text: string): string {
-  return text.replaceAll("\0", "\ufffd").toWellFormed();
-}
-
-function describe(row: EventRow): StoredEvent {
-  return {
-    id: row.id,
-    key: row.key,
-    state: row.state,
-    event: row.event,
-    jobId: row.job_id,
-    patternId: row.pattern_id,
-    receivedAt: row.received_at,
-    size: row.size,
-    duplicates: row.duplicates,
-    deliveries: JSON.parse(row.deliveries) as DeliveryJson[],
   };
 }

@@ -1,34 +1,20 @@
-import type { DeliveryState, EventState } from "../storage.ts";
-
-const milliseconds = (time: string) => `round(extract(epoch FROM ${time}) * 1000)::float8`;
-const interval = (parameter: string) => `${parameter}::float8 * interval '1 millisecond'`;
+import type { EventState } from "../storage.ts";
+import { describedEvent } from "./describe.ts";
+import { cut, interval, milliseconds, timeOf } from "./values.ts";
 
 /**
- * Every statement of the storage, by name, on the tables of this schema, quoted as SQL wants it. In
- * `state` of a delivery, 0 to 3 are as the schema says. Each is one transaction by itself and needs
- * nothing of its session, so that they go through a pooler. Numbers come back as float8, which every
- * client gives as a number: it holds all integers up to 2^53.
+ * The statements by which events come, are run and go, by name, on the tables of this schema, quoted
+ * as SQL wants it. In `state` of a delivery, 0 to 3 are as the schema says. Each is one transaction by
+ * itself and needs nothing of its session, so that they go through a pooler. Numbers come back as
+ * float8, which every client gives as a number: it holds all integers up to 2^53.
  */
 export function statementsFor(schema: string): Statements {
   const events = `${schema}.events`;
   const deliveries = `${schema}.deliveries`;
-  const keys = `${schema}.keys`;
-  const describedEvent = `SELECT e.seq::float8 AS seq, e.id, e.key, e.state, e.event, e.job_id,
-      e.pattern_id, ${milliseconds("e.received_at")} AS received_at, length(e.body)::float8 AS size,
-      coalesce(k.duplicates, 0)::float8 AS duplicates,
-      (SELECT coalesce(json_agg(json_build_object(
-          'processor', d.processor,
-          'state', (ARRAY['pending', 'running', 'succeeded', 'dead'])[d.state + 1],
-          'attempts', d.attempts,
-          'dueAt', CASE WHEN d.state < 2 THEN ${milliseconds("d.due_at")} END,
-          'lastError', d.last_error
-        ) ORDER BY d.processor), '[]')::text
-        FROM ${deliveries} d WHERE d.event_seq = e.seq) AS deliveries
-    FROM ${events} e LEFT JOIN ${keys} k ON k.digest = ${schema}.digest_of(e.key)`;
 
   return {
     accept: `SELECT * FROM ${schema}.accept($1::text, $2::text, $3::text, $4::text, $5::text,
-      $6::text, to_timestamp($7::float8 / 1000), $8::bytea, $9::text::jsonb)`,
+      $6::text, $7::text, ${timeOf("$8")}, $9::bytea, $10::text::jsonb)`,
 
     // Locks before it changes, so that two callers never wait for each other. `since` is a time
     // before which nothing of a processor is due any more: without it the index would be read from
@@ -67,7 +53,7 @@ export function statementsFor(schema: string): Statements {
           attempts = attempts + (what = 'claimed')::integer,
           fence = fence + (what = 'claimed')::integer,
           due_at = CASE what WHEN 'claimed' THEN clock_timestamp() + ${interval("$3")}
-            ELSE d.due_at END,
+            ELSE ${cut("clock_timestamp()")} END,
           last_error = CASE what WHEN 'claimed' THEN last_error ELSE $6::text END
         FROM picked
         WHERE what <> 'withdrawn' AND d.event_seq = picked.event_seq
@@ -102,7 +88,7 @@ export function statementsFor(schema: string): Statements {
         UPDATE ${deliveries} d SET
           state = $4::integer,
           due_at = CASE WHEN $4::integer = 0 THEN clock_timestamp() + ${interval("$5")}
-            ELSE due_at END,
+            ELSE ${cut("clock_timestamp()")} END,
           attempts = attempts - $6::integer,
           last_error = coalesce($7::text, last_error)
         FROM held WHERE NOT withdrawn
@@ -112,33 +98,13 @@ export function statementsFor(schema: string): Statements {
 
     notify: `SELECT set_config('synchronous_commit', 'off', true), pg_notify($1::text, '')`,
 
-    event: `${describedEvent} WHERE e.id = $1::text`,
-
-    page: `${describedEvent} WHERE e.seq < $1::bigint ORDER BY e.seq DESC LIMIT $2::bigint`,
+    event: `SELECT ${describedEvent(schema, events)} WHERE e.id = $1::text`,
 
     body: `SELECT body FROM ${events} WHERE id = $1::text`,
 
-    // Of the keys, too, only so many, or the statement that comes after a long pause takes too long;
-    // and none that another one is at, or two of them could wait for each other.
-    prune: `WITH expired AS MATERIALIZED (
-        SELECT digest FROM ${keys} WHERE expires_at <= statement_timestamp()
-        ORDER BY expires_at LIMIT greatest($2::bigint, 1000) FOR UPDATE SKIP LOCKED
-      ), forgotten AS (
-        DELETE FROM ${keys} USING expired WHERE keys.digest = expired.digest
-      ), done AS MATERIALIZED (
-        SELECT seq, key FROM ${events} e
-        WHERE received_at < to_timestamp($1::float8 / 1000) AND state <> 'quarantined'
-          AND NOT EXISTS (SELECT FROM ${deliveries} d WHERE event_seq = seq AND d.state <> 2)
-        ORDER BY seq LIMIT $2::bigint FOR UPDATE SKIP LOCKED
-      ), expiring AS (
-        UPDATE ${keys} SET expires_at = statement_timestamp() + ${interval("$3")}
-        FROM done WHERE digest = ${schema}.digest_of(done.key)
-      ), over AS (
-        DELETE FROM ${deliveries} USING done WHERE event_seq = done.seq
-      ), pruned AS (
-        DELETE FROM ${events} USING done WHERE events.seq = done.seq RETURNING 1
-      )
-      SELECT count(*)::float8 AS count FROM pruned`,
+    prune: `SELECT ${schema}.prune(${timeOf("$1")}, $2::bigint, ${
+      interval("$3")
+    })::float8 AS count`,
 
     ping: `SELECT FROM ${events} LIMIT 1`,
   };
@@ -153,7 +119,6 @@ export type Statements = Readonly<
     | "settle"
     | "notify"
     | "event"
-    | "page"
     | "body"
     | "prune"
     | "ping",
@@ -180,29 +145,4 @@ export interface ClaimRow {
   /** The database's clock. */
   readonly now: number;
   readonly body: Uint8Array | null;
-}
-
-/** An event without its body. */
-export interface EventRow {
-  readonly seq: number;
-  readonly id: string;
-  readonly key: string;
-  readonly state: EventState;
-  readonly event: string | null;
-  readonly job_id: string | null;
-  readonly pattern_id: string | null;
-  readonly received_at: number;
-  readonly size: number;
-  readonly duplicates: number;
-  /** A list of {@linkcode DeliveryJson}, as JSON. */
-  readonly deliveries: string;
-}
-
-/** A delivery, as it stands in {@linkcode EventRow}. */
-export interface DeliveryJson {
-  readonly processor: string;
-  readonly state: DeliveryState;
-  readonly attempts: number;
-  readonly dueAt: number | null;
-  readonly lastError: string | null;
 }

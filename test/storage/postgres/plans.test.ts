@@ -33,8 +33,8 @@ interface PlanNode {
 async function fill(schema: string, count: number, state = 0): Promise<void> {
   await administrator.query(`
     WITH stored AS (
-      INSERT INTO ${schema}.events (id, key, state, event, job_id, received_at, body)
-      SELECT 'evt_' || n, 'key_' || n, 'accepted', 'job.succeeded', 'job_' || n,
+      INSERT INTO ${schema}.events (id, key, state, origin, event, job_id, received_at, body)
+      SELECT 'evt_' || n, 'key_' || n, 'accepted', 'webhook', 'job.succeeded', 'job_' || n,
         now() - interval '1 hour', convert_to(repeat('x', 500), 'UTF8')
       FROM generate_series(1, ${count}) n RETURNING seq, key, id
     ), known AS (
@@ -171,6 +171,7 @@ describe("claim() of postgresStorage()", () => {
       late.id,
       late.key,
       late.state,
+      late.origin,
       late.event,
       late.jobId,
       late.patternId,

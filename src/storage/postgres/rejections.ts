@@ -1,0 +1,61 @@
+import type { Rejections } from "../rejections.ts";
+import type { Query } from "./client.ts";
+import { interval, milliseconds, timeOf } from "./values.ts";
+
+interface RejectionRow {
+  readonly seq: number;
+  readonly id: string;
+  readonly received_at: number;
+  readonly signature: string;
+  readonly size: number;
+}
+
+/** What was refused for its signature, in the tables of this schema. */
+export function createRejections(query: Query, schema: string): Rejections {
+  const rejections = `${schema}.rejections`;
+
+  const statements = {
+    add: `SELECT ${schema}.add_rejection($1::text, ${timeOf("$2")}, $3::text, $4::bytea,
+      $5::bigint, $6::bigint, ${interval("$7")})`,
+
+    list: `SELECT seq::float8 AS seq, id, ${milliseconds("received_at")} AS received_at, signature,
+        length(body)::float8 AS size
+      FROM ${rejections} WHERE seq > $1::bigint ORDER BY seq LIMIT $2::bigint`,
+
+    body: `SELECT body FROM ${rejections} WHERE id = $1::text`,
+
+    remove: `DELETE FROM ${rejections} WHERE id = $1::text`,
+  };
+
+  return {
+    async add({ id, receivedAt, signature, body }, { maxCount, maxBytes, maxAgeMs }) {
+      const limits = [maxCount, maxBytes, maxAgeMs];
+      await query(statements.add, [id, receivedAt, signature, body, ...limits]);
+    },
+
+    async list({ limit, cursor = "0" }) {
+      // One more than asked for tells whether there is a next page.
+      const rows = await query<RejectionRow>(statements.list, [cursor, limit + 1]);
+      const page = rows.slice(0, limit);
+      const last = rows.length > limit ? page.at(-1) : undefined;
+      return {
+        rejections: page.map(({ id, received_at: receivedAt, signature, size }) => ({
+          id,
+          receivedAt,
+          signature,
+          size,
+        })),
+        nextCursor: last ? String(last.seq) : null,
+      };
+    },
+
+    async body(id) {
+      const [row] = await query<{ body: Uint8Array }>(statements.body, [id]);
+      return row && new Uint8Array(row.body);
+    },
+
+    async remove(id) {
+      await query(statements.remove, [id]);
+    },
+  };
+}
