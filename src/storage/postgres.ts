@@ -181,7 +181,7 @@ export function postgresStorage(
           claims.push({ eventId, processor, fence, attempt: row.attempts, receivedAt, body });
         }
         // What is not run took the place of what is due behind it.
-        skipped = rows.some(({ what }) => what !== "claimed");
+        skipped = rows.some(({ what }) => what === "exhausted" || what === "withdrawn");
       } while (skipped && claims.length < limit);
       return { claims, exhausted };
     },

@@ -83,9 +83,9 @@ async function fillPostgres(pending: number): Promise<Filled> {
   await pool.query("SET search_path = imggo_webhooks");
   const schema = "imggo_webhooks";
   await pool.query(`
-    INSERT INTO ${schema}.events (id, key, state, event, job_id, received_at, body)
-      SELECT 'evt_' || n, 'job.succeeded:' || n, 'accepted', 'job.succeeded', 'job_' || n, now(),
-        '${body}'::bytea FROM generate_series(1, ${pending}) n ORDER BY n;
+    INSERT INTO ${schema}.events (id, key, state, origin, event, job_id, received_at, body)
+      SELECT 'evt_' || n, 'job.succeeded:' || n, 'accepted', 'webhook', 'job.succeeded',
+        'job_' || n, now(), '${body}'::bytea FROM generate_series(1, ${pending}) n ORDER BY n;
     INSERT INTO ${schema}.keys (digest, event_id)
       SELECT ${schema}.digest_of(key), id FROM ${schema}.events;
     INSERT INTO ${schema}.deliveries (event_seq, processor, due_at)

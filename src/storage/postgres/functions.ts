@@ -24,6 +24,7 @@ export const functions = (schema: string): string => `
     new_digest bytea := ${schema}.digest_of(new_key);
     first_id text;
     new_seq bigint;
+    superseded bigint[];
   BEGIN
     IF new_state = 'accepted' AND new_job_id IS NOT NULL THEN
       ${lockJob("new_job_id")};
@@ -67,8 +68,10 @@ export const functions = (schema: string): string => `
         UPDATE ${schema}.events SET state = 'superseded'
           WHERE job_id = new_job_id AND event = 'job.failed' AND state = 'accepted' RETURNING seq
       )
-      DELETE FROM ${schema}.deliveries USING failures
-        WHERE event_seq = failures.seq AND deliveries.state IN (0, 3);
+      SELECT array_agg(seq) INTO superseded FROM failures;
+      -- A step of its own: attempts that ended until now held the failure, and are seen now.
+      DELETE FROM ${schema}.deliveries
+        WHERE event_seq = ANY (superseded) AND deliveries.state IN (0, 3);
     END IF;
     RETURN QUERY SELECT new_id, new_state, true;
   END

@@ -16,7 +16,8 @@ export function statementsFor(schema: string): Statements {
     accept: `SELECT * FROM ${schema}.accept($1::text, $2::text, $3::text, $4::text, $5::text,
       $6::text, $7::text, ${timeOf("$8")}, $9::bytea, $10::text::jsonb)`,
 
-    // Locks before it changes, so that two callers never wait for each other. `since` is a time
+    // Locks before it changes, so that two callers never wait for each other. What would be dead, but
+    // may be about to be superseded, is left to the next claim: its event is locked. `since` is a time
     // before which nothing of a processor is due any more: without it the index would be read from
     // its dead rows on, which stay as long as any transaction is older than they are.
     claim: `WITH wanted AS MATERIALIZED (
@@ -38,7 +39,11 @@ export function statementsFor(schema: string): Statements {
       ), picked AS MATERIALIZED (
         SELECT ranked.event_seq, processor, rank, place, ranked.due_at, events.id, received_at,
           CASE WHEN events.state = 'superseded' THEN 'withdrawn'
-            WHEN attempts >= $4::bigint THEN 'exhausted' ELSE 'claimed' END AS what
+            WHEN attempts < $4::bigint THEN 'claimed'
+            ELSE (
+              SELECT CASE state WHEN 'superseded' THEN 'withdrawn' ELSE 'exhausted' END
+              FROM ${events} WHERE seq = ranked.event_seq FOR SHARE SKIP LOCKED
+            ) END AS what
         FROM (
           SELECT * FROM ranked
           ORDER BY rank, (place + $5::bigint) % (SELECT count(*) FROM wanted) LIMIT $2::bigint
@@ -75,9 +80,12 @@ export function statementsFor(schema: string): Statements {
         AND processor = $2::text AND fence = $3::bigint AND d.state = 1
       RETURNING true AS held`,
 
-    // Of a superseded event, only a success is kept.
+    // Of a superseded event, only a success is kept. Where it is none, the event is locked, so that it
+    // is not superseded by somebody who does not see yet how the attempt ended.
     settle: `WITH held AS MATERIALIZED (
-        SELECT event_seq, processor, events.state = 'superseded' AND $4::integer <> 2 AS withdrawn
+        SELECT event_seq, processor, $4::integer <> 2 AND (
+          SELECT state = 'superseded' FROM ${events} WHERE seq = event_seq FOR SHARE
+        ) AS withdrawn
         FROM ${deliveries} d JOIN ${events} ON seq = event_seq
         WHERE id = $1::text AND processor = $2::text AND fence = $3::bigint AND d.state = 1
         FOR UPDATE OF d
@@ -133,9 +141,9 @@ export interface AcceptRow {
   readonly identical: boolean;
 }
 
-/** What `claim` gives: of one that is withdrawn nothing more than that. */
+/** What `claim` gives: of one that is withdrawn, or null and left alone, nothing more than that. */
 export interface ClaimRow {
-  readonly what: "claimed" | "exhausted" | "withdrawn";
+  readonly what: "claimed" | "exhausted" | "withdrawn" | null;
   readonly id: string;
   readonly processor: string;
   readonly attempts: number;

@@ -1,7 +1,11 @@
 import { lastAttemptLost } from "../../../src/storage/storage.ts";
-import { type Statements, statementsFor } from "../../../src/storage/postgres/statements.ts";
+import { listSource, listStatements, listValues } from "../../../src/storage/postgres/list.ts";
+import { deadValues, redeliverStatements } from "../../../src/storage/postgres/redeliver.ts";
+import { statementsFor } from "../../../src/storage/postgres/statements.ts";
+import { statsStatement } from "../../../src/storage/postgres/stats.ts";
+import type { DeadFilter, EventFilter } from "imggo-webhooks";
 import { postgresStorage } from "imggo-webhooks/storage/postgres";
-import pg from "pg";
+import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { newEvent } from "../../support/new-event.ts";
 import { connectPg, openPool } from "../../support/postgres-clients.ts";
@@ -47,15 +51,14 @@ async function fill(schema: string, count: number, state = 0): Promise<void> {
 
 /** What a statement does, undone. */
 async function explain(
-  schema: string,
-  name: keyof Statements,
+  statement: string,
   values: readonly unknown[],
 ): Promise<readonly PlanNode[]> {
   const client = await administrator.connect();
   try {
     await client.query("BEGIN");
     const { rows } = await client.query(
-      `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${statementsFor(schema)[name]}`,
+      `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${statement}`,
       [...values],
     );
     await client.query("ROLLBACK");
@@ -65,6 +68,17 @@ async function explain(
   } finally {
     client.release();
   }
+}
+
+/** No table is read as a whole, and nothing sorts or hashes more rows than come out. */
+function expectFewRows(nodes: readonly PlanNode[], most = 100): void {
+  const tables = ["events", "keys", "deliveries"];
+  expect(
+    nodes.filter((node) =>
+      node["Node Type"] === "Seq Scan" && tables.includes(node["Relation Name"] ?? "")
+    ),
+  ).toEqual([]);
+  for (const node of nodes) expect(node["Actual Rows"]).toBeLessThanOrEqual(most);
 }
 
 /** How many pages were read to find what is due. */
@@ -92,8 +106,6 @@ describe("the statements of postgresStorage(), on many rows", () => {
   test.each(
     [
       ["claim, of 20,000 that are due", "claim", 0, claimValues()],
-      ["the first page of 20,000", "page", 2, [Number.MAX_SAFE_INTEGER, 50]],
-      ["a page in the middle", "page", 2, [10_000, 50]],
       ["an event", "event", 2, ["evt_5000"]],
       ["its end", "settle", 1, ["evt_5000", "a", 0, 2, 0, 0, null]],
       ["the renewal of its lease", "renew", 1, ["evt_5000", "a", 0, 60_000]],
@@ -103,18 +115,74 @@ describe("the statements of postgresStorage(), on many rows", () => {
     const schema = `plan_${label.replaceAll(/\W+/g, "_")}`;
     await open(schema).ping();
     await fill(schema, 20_000, state);
-    const nodes = await explain(schema, name, values);
-    const tables = ["events", "keys", "deliveries"];
-    expect(
-      nodes.filter((node) =>
-        node["Node Type"] === "Seq Scan" && tables.includes(node["Relation Name"] ?? "")
-      ),
-    ).toEqual([]);
-    // Neither sorts nor hashes more rows than come out.
-    for (const node of nodes) expect(node["Actual Rows"]).toBeLessThanOrEqual(100);
+    const nodes = await explain(statementsFor(schema)[name], values);
+    expectFewRows(nodes);
     if (name === "claim") {
       expect(nodes.map((node) => node["Index Name"])).toContain("deliveries_due");
     }
+  });
+});
+
+describe("what postgresStorage() looks at, of 20,000 events", () => {
+  const schema = "plan_looking";
+  beforeAll(async () => {
+    const pool = new pg.Pool({ connectionString: server.url });
+    await postgresStorage(pool, { schema }).ping();
+    await pool.end();
+    await fill(schema, 20_000, 2);
+    // What is rare was stored first, where whoever goes through all of them comes last.
+    for (
+      const text of [
+        `UPDATE ${schema}.deliveries SET state = 3 WHERE event_seq <= 100`,
+        `UPDATE ${schema}.events SET state = 'quarantined' WHERE seq BETWEEN 101 AND 200`,
+        `UPDATE ${schema}.events SET pattern_id = 'pat_1' WHERE seq <= 100`,
+        `VACUUM ANALYZE ${schema}.events, ${schema}.deliveries, ${schema}.keys`,
+      ]
+    ) await administrator.query(text);
+  });
+  const list = (filter: EventFilter & { readonly cursor?: string }) =>
+    explain(listStatements(schema)[listSource(filter)], listValues({ ...filter, limit: 50 }));
+
+  test.each<[string, EventFilter & { readonly cursor?: string }]>([
+    ["none", {}],
+    ["none, in the middle", { cursor: "10000" }],
+    ["a common state", { state: "accepted", deliveryState: "succeeded" }],
+    ["a rare state", { state: "quarantined" }],
+    ["a rare state that there is not", { state: "ignored" }],
+    ["dead deliveries", { deliveryState: "dead" }],
+    ["a job", { jobId: "job_5000" }],
+    ["a job that there is not", { jobId: "job_0", state: "accepted" }],
+  ])("list() by the indexes, and no more than is asked for: %s", async (_, filter) => {
+    expectFewRows(await list(filter));
+  });
+
+  test.each<[string, EventFilter]>([
+    ["a name", { event: "job.failed" }],
+    ["a pattern", { patternId: "pat_1" }],
+    ["an hour", { receivedBefore: 0 }],
+    ["running deliveries", { deliveryState: "running" }],
+  ])("list() by what has no index, on so many events and no more: %s", async (_, filter) => {
+    expectFewRows(await list(filter), 10_000);
+  });
+
+  test.each<[string, DeadFilter]>([
+    ["all", {}],
+    ["of a processor", { processor: "a" }],
+    ["of a pattern", { patternId: "pat_1" }],
+    ["of a name that there is not", { event: "job.failed" }],
+    ["since a time", { deadAfter: Date.now() }],
+  ])("redrive() and countDead() at the dead deliveries only: %s", async (_, filter) => {
+    const { countDead, redrive } = redeliverStatements(schema);
+    expectFewRows(await explain(countDead, deadValues(filter)));
+    expectFewRows(await explain(redrive, [...deadValues(filter), 50]));
+  });
+
+  test("stats() reads no table of bodies as a whole", async () => {
+    const nodes = await explain(statsStatement(schema), []);
+    const scans = nodes.filter((node) => node["Relation Name"] === "events");
+    expect(scans.map((node) => node["Node Type"])).toEqual(
+      ["Index Only Scan", "Index Only Scan", "Index Only Scan"],
+    );
   });
 });
 
@@ -150,10 +218,16 @@ describe("claim() of postgresStorage()", () => {
     await administrator.query(`UPDATE ${schema}.deliveries
       SET due_at = now() - interval '1 hour' + event_seq * interval '1 second'`);
     await claimSome(200);
-    const before = await explain(schema, "claim", [seen.at(-1), ...claimValues().slice(1)]);
+    const before = await explain(statementsFor(schema).claim, [
+      seen.at(-1),
+      ...claimValues().slice(1),
+    ]);
     await claimSome(2_000);
-    const after = await explain(schema, "claim", [seen.at(-1), ...claimValues().slice(1)]);
-    const swept = await explain(schema, "claim", claimValues());
+    const after = await explain(statementsFor(schema).claim, [
+      seen.at(-1),
+      ...claimValues().slice(1),
+    ]);
+    const swept = await explain(statementsFor(schema).claim, claimValues());
     expect(pagesRead(after)).toBeLessThan(2 * pagesRead(before));
     // What it would be without.
     expect(pagesRead(swept)).toBeGreaterThan(5 * pagesRead(after));
