@@ -190,7 +190,7 @@ export const functions = (schema: string): string => `
       WINDOW newest AS (ORDER BY seq DESC)
     ) counted
     WHERE rejections.seq = counted.seq AND (place > max_count OR bytes > max_bytes
-      OR stored_at + max_age <= clock_timestamp());
+      OR clock_timestamp() - stored_at >= max_age);
   END
   $$;
 `;

@@ -1,4 +1,4 @@
-import type { Claim, NewEvent, Storage } from "imggo-webhooks";
+import type { Claim, NewEvent, Outcome, Storage } from "imggo-webhooks";
 import { postgresStorage } from "imggo-webhooks/storage/postgres";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -83,6 +83,35 @@ test("postgresStorage() supersedes a failure that is stored at the same time as 
   }
 });
 
+test("postgresStorage() prunes none of 300 that are redelivered at the same time", async () => {
+  const storages = open(6, "redelivered");
+  const events = await Promise.all(Array.from({ length: 300 }, () => newEvent({ processors: [] })));
+  await storeAll(storages, events);
+  const due: string[] = [];
+  const left = [...events];
+  const pruned: number[] = [];
+  await Promise.all([
+    ...storages.slice(0, 3).map(async (storage) => {
+      for (let event = left.pop(); event; event = left.pop()) {
+        if (await storage.redeliver(event.id, ["a"])) due.push(event.id);
+      }
+    }),
+    ...storages.slice(3).map(async (storage) => {
+      while (left.length > 0) {
+        pruned.push(await storage.prune({ receivedBefore: Date.now(), limit: 1 }));
+      }
+    }),
+  ]);
+  const count = pruned.reduce((sum, each) => sum + each);
+  expect(due.length + count).toBe(events.length);
+  expect(Math.min(due.length, count)).toBeGreaterThan(0);
+  for (const id of due) {
+    expect(await storages[0]?.get(id)).toMatchObject({ deliveries: [{ state: "pending" }] });
+  }
+  expect(await administrate("SELECT count(*)::int FROM redelivered.deliveries"))
+    .toEqual([{ count: due.length }]);
+});
+
 test("postgresStorage() lets nobody wait for each other for ever, whatever is done at once", async () => {
   const storages = open(6, "mixed");
   await storages[0]?.ping();
@@ -102,12 +131,37 @@ test("postgresStorage() lets nobody wait for each other for ever, whatever is do
     },
     settle: async (storage) => {
       const claim = held.pop();
-      const kind = pick(["succeeded", "released"] as const);
-      if (claim) await storage.settle(claim, { kind });
+      const outcome = pick<Outcome>([
+        { kind: "succeeded" },
+        { kind: "released" },
+        { kind: "retry", afterMs: 0, error: "again" },
+        { kind: "dead", error: "no" },
+      ]);
+      if (claim) await storage.settle(claim, outcome);
     },
+    exhaust: (storage) =>
+      storage.claim({ ...request, processors: ["a", "b"], leaseMs: 0, maxAttempts: 1 }),
     renew: async (storage) => held[0] && await storage.renew(held[0], 60_000),
     prune: (storage) => storage.prune({ receivedBefore: Date.now(), limit: 20 }),
-    list: (storage) => storage.list({ limit: 20 }),
+    list: (storage) => storage.list({ deliveryState: "dead", limit: 20 }),
+    stats: (storage) => storage.stats(),
+    redeliver: async (storage) => {
+      const { events: [event] } = await storage.list({ limit: 1 });
+      if (event) await storage.redeliver(event.id, ["c", "b", "a"]);
+    },
+    redrive: (storage) => storage.redrive({ limit: 5 }),
+    await: (storage) =>
+      storage.expectations.add({ jobId: pick(events).jobId ?? "", patternId: null, withinMs: 0 }),
+    ask: (storage) => storage.expectations.claim({ limit: 5, leaseMs: 0 }),
+    postpone: (storage) =>
+      storage.expectations.postpone(pick(events).jobId ?? "", { afterMs: 0, error: "again" }),
+    reject: (storage) =>
+      storage.rejections.add({
+        id: `rej_${Math.random()}`,
+        receivedAt: 0,
+        signature: "",
+        body: new Uint8Array(10),
+      }, { maxCount: 3, maxBytes: 20, maxAgeMs: 60_000 }),
   };
   const failures: unknown[] = [];
   const counts = new Map<string, number>();

@@ -71,6 +71,30 @@ describe.each(clients)("onDue() by the client %s", (client, connect) => {
     expect(performance.now() - startedAt).toBeLessThan(500);
   });
 
+  test("wakes when another storage has redelivered or redriven", async () => {
+    const [listening, storing] = [open("redelivered"), open("redelivered")];
+    const processors = ["a", "b"];
+    const { id } = await storing.accept(await newEvent({ processors }));
+    const request = { processors, limit: 2, leaseMs: hour, maxAttempts: 8 };
+    for (const claim of (await storing.claim(request)).claims) {
+      await storing.settle(claim, { kind: "dead", error: "no" });
+    }
+    const { wakes } = listen(listening);
+    await vi.waitFor(async () => expect(await listeners()).toHaveLength(1));
+    // By which this client says that it listens.
+    if (client === "pg") await wakes.next();
+    for (
+      const makeDue of [
+        () => storing.redeliver(id, ["a"]),
+        () => storing.redrive({ limit: 10 }),
+      ]
+    ) {
+      const woken = wakes.next();
+      expect(await makeDue()).toBe(1);
+      await woken;
+    }
+  });
+
   test("listens again when its connection is ended, and when the server was", async () => {
     const [listening, storing] = [open("again"), open("again")];
     const { wakes } = listen(listening);
