@@ -70,8 +70,10 @@ export const functions = (schema: string): string => `
       )
       SELECT array_agg(seq) INTO superseded FROM failures;
       -- A step of its own: attempts that ended until now held the failure, and are seen now.
-      DELETE FROM ${schema}.deliveries
-        WHERE event_seq = ANY (superseded) AND deliveries.state IN (0, 3);
+      IF superseded IS NOT NULL THEN
+        DELETE FROM ${schema}.deliveries
+          WHERE event_seq = ANY (superseded) AND deliveries.state IN (0, 3);
+      END IF;
     END IF;
     RETURN QUERY SELECT new_id, new_state, true;
   END
