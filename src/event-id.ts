@@ -8,6 +8,15 @@ const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
  * @see https://github.com/ulid/spec
  */
 export function createEventId(now: number): string {
+  return `evt_${ulid(now)}`;
+}
+
+/** A new rejection's id: `rej_`, and the rest as of an event's. */
+export function createRejectionId(now: number): string {
+  return `rej_${ulid(now)}`;
+}
+
+function ulid(now: number): string {
   let time = "";
   for (let rest = now, digit = 0; digit < 10; digit++) {
     time = alphabet[rest % 32] + time;
@@ -15,5 +24,5 @@ export function createEventId(now: number): string {
   }
   let random = "";
   for (const byte of crypto.getRandomValues(new Uint8Array(16))) random += alphabet[byte % 32];
-  return `evt_${time}${random}`;
+  return `${time}${random}`;
 }

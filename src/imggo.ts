@@ -20,7 +20,8 @@ import { createWebhooks, type Webhooks } from "./imggo/webhooks.ts";
 export type { Webhook } from "./imggo/answers.ts";
 export type { Drift } from "./imggo/drift.ts";
 export { ImgGoError, type ImgGoErrorDetails } from "./imggo/errors.ts";
-export { eventOfJob, type Job, type JobStatus } from "./imggo/job.ts";
+export { eventOfJob } from "./imggo/event-of-job.ts";
+export type { Job, JobStatus } from "./imggo/job.ts";
 export type { JobPage, JobQuery, Jobs } from "./imggo/jobs.ts";
 export type { CallOptions } from "./imggo/request.ts";
 export type {

@@ -52,7 +52,19 @@ export {
   RetryLater,
 } from "./processor/processor.ts";
 export { transactional, type TransactionContext } from "./processor/transactional.ts";
-export { createReceiver, type HandlerContext, type Receiver } from "./receiver.ts";
+export type { HandlerContext } from "./follow-up.ts";
+export { createReceiver, type Receiver, type ReceiverDrainOptions } from "./receiver.ts";
+export {
+  type ExpectOptions,
+  type ReconciledJob,
+  ReconcileError,
+  type ReconcileErrorCode,
+  type ReconcileOptions,
+  type ReconcileOutcome,
+  type ReconcileResult,
+} from "./reconcile/options.ts";
+export { createRejectionRate, type RejectionOptions } from "./rejections.ts";
+export type { ReverifyOptions, ReverifyResult } from "./reverify.ts";
 export type { ReceiverOptions } from "./receiver-options.ts";
 export type { Role } from "./role.ts";
 export { sign, type VerifiedBytes, verifySignature } from "./signature.ts";
@@ -86,6 +98,7 @@ export {
   type StorageStats,
   type StoredEvent,
 } from "./storage/storage.ts";
+export type { TokenBucket } from "./token-bucket.ts";
 export type { AttemptResult } from "./attempt.ts";
 export type { DrainOptions, DrainResult } from "./worker.ts";
 export type { WorkerOptions } from "./worker-options.ts";

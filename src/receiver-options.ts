@@ -1,7 +1,9 @@
 import type { WebhookEvent } from "./event.ts";
+import type { ImgGoClient } from "./imggo.ts";
 import type { Logger } from "./logger.ts";
 import { basePathProblem, pathProblem } from "./paths.ts";
 import { type Processor, processorProblems } from "./processor/processor.ts";
+import { type RejectionOptions, rejectionProblems } from "./rejections.ts";
 import { type Role, roles } from "./role.ts";
 import { secretProblem } from "./signature.ts";
 import type { Storage } from "./storage/storage.ts";
@@ -43,6 +45,16 @@ export interface ReceiverOptions {
    */
   readonly notify?: (id: string) => Promise<unknown>;
   readonly worker?: WorkerOptions;
+  /**
+   * A client of ImgGo's API (`createImgGoClient`): by it, results that never came are asked for.
+   * Without one, what `expect()` awaits only waits.
+   */
+  readonly imggo?: ImgGoClient;
+  /**
+   * How much is kept of what is refused for its signature, for `reverify()`: at most 1,000 requests
+   * and 16 MiB, for 24 hours, unless it says otherwise; the oldest go first. False: nothing.
+   */
+  readonly rejections?: RejectionOptions | false;
   /** Default: nothing is logged. */
   readonly logger?: Logger;
 }
@@ -51,6 +63,7 @@ export interface ReceiverOptions {
 export function receiverProblems(options: ReceiverOptions): string[] {
   const { secret, secrets = [], storage, processors = {}, dedupeKey, worker = {}, notify } =
     options;
+  const { imggo, rejections } = options;
   const { path, basePath, maxBodyBytes = 1, role = "all" } = options;
   const given = [secret ?? [], secrets].flat();
   const problems: Record<string, string | undefined> = {
@@ -71,6 +84,9 @@ export function receiverProblems(options: ReceiverOptions): string[] {
     notify: notify === undefined || typeof notify === "function"
       ? undefined
       : "expected a function",
+    imggo: imggo === undefined || typeof imggo?.jobs?.get === "function"
+      ? undefined
+      : "expected a client, made by createImgGoClient()",
   };
   return [
     ...Object.entries(problems).flatMap(([name, problem]) =>
@@ -79,6 +95,7 @@ export function receiverProblems(options: ReceiverOptions): string[] {
     ...processorProblems(processors),
     ...transactionProblems(options),
     ...workerProblems(worker),
+    ...rejectionProblems(rejections),
   ];
 }
 

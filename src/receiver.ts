@@ -1,24 +1,21 @@
 import { IttyRouter } from "itty-router";
-import { createAccept } from "./accept.ts";
-import { answer, refuse, statusOf } from "./answer.ts";
+import { answer, refuse } from "./answer.ts";
 import { readBody } from "./body.ts";
-import { within } from "./deadline.ts";
 import { describeError } from "./describe-error.ts";
 import { WebhookError } from "./errors.ts";
-import { defaultDedupeKey, type ParsedEvent, parseEvent } from "./event.ts";
+import { defaultDedupeKey } from "./event.ts";
+import { createFollowUp, type HandlerContext } from "./follow-up.ts";
+import { createIngest } from "./ingest.ts";
 import { guarded, type Logger, silentLogger, withFields } from "./logger.ts";
-import { newEvent } from "./new-event.ts";
 import { healthPath, readyPath } from "./paths.ts";
+import { pingWithin } from "./ping-within.ts";
 import { type ReceiverOptions, receiverProblems } from "./receiver-options.ts";
-import { importSecret, parseSignature, signatureHeader, verifySignature } from "./signature.ts";
-import type { Acceptance, NewEvent } from "./storage/storage.ts";
+import { createReconciler } from "./reconcile.ts";
+import type { ExpectOptions, ReconcileOptions, ReconcileResult } from "./reconcile/options.ts";
+import { createRejectionKeeper } from "./rejections.ts";
+import { createReverify, type ReverifyOptions, type ReverifyResult } from "./reverify.ts";
+import { parseSignature, signatureHeader } from "./signature.ts";
 import { createWorker, type DrainOptions, type DrainResult } from "./worker.ts";
-
-/** What some runtimes hand to a handler beside the request. */
-export interface HandlerContext {
-  /** Keeps the runtime alive until a promise settles. */
-  waitUntil?(promise: Promise<unknown>): void;
-}
 
 /** A receiver: a Fetch handler, and a worker for what it accepts. */
 export interface Receiver {
@@ -37,8 +34,44 @@ export interface Receiver {
    * and gives their deliveries back without burning an attempt. Resolves within 4 s.
    */
   readonly stop: () => Promise<void>;
-  /** Works through what is due within a budget (default 25 s): for cron handlers. */
-  readonly drain: (options?: DrainOptions) => Promise<DrainResult>;
+  /**
+   * Works through what is due within a budget (default 25 s), and asks ImgGo for what is overdue:
+   * for cron handlers.
+   */
+  readonly drain: (options?: ReceiverDrainOptions) => Promise<DrainResult>;
+  /**
+   * Awaits the end of a job that was submitted. Where it is not stored by the deadline, and there is
+   * a client (`imggo`), ImgGo is asked until the job has ended; what it says is an event like one
+   * that was sent, and a webhook that still comes is its duplicate. Called again, it keeps the
+   * earlier deadline.
+   *
+   * @returns `fulfilled`: the job's end is stored already, nothing is awaited.
+   * @throws {TypeError} when an argument is invalid; {@linkcode StorageError} and the like.
+   */
+  readonly expect: (
+    jobId: string,
+    options?: ExpectOptions,
+  ) => Promise<"waiting" | "fulfilled">;
+  /**
+   * Asks ImgGo now for jobs whose ends did not come: for those that are named, for all since a time,
+   * or, without either, for those that are awaited and due to be asked for. Never for one whose end
+   * is stored. Safe to repeat and to break off.
+   *
+   * @throws {ReconcileError} `no_client`; `list_refused` where ImgGo lists no jobs to the API key.
+   * @throws {TypeError} when an option is invalid.
+   */
+  readonly reconcile: (options?: ReconcileOptions) => Promise<ReconcileResult>;
+  /**
+   * Checks what was refused for its signature again, with the secrets of now, and takes what passes
+   * as if it had been taken when it came. Safe to repeat and to break off.
+   */
+  readonly reverify: (options?: ReverifyOptions) => Promise<ReverifyResult>;
+}
+
+/** What a receiver's drain may take. */
+export interface ReceiverDrainOptions extends DrainOptions {
+  /** The most jobs that ImgGo is asked for. Default all that are overdue. */
+  readonly asks?: number;
 }
 
 // ImgGo waits 5 s for an answer; the answer needs some of it to get there.
@@ -46,6 +79,7 @@ const answerWithinMs = 4_500;
 // A body as slow as this leaves the storage the rest.
 const bodyWithinMs = 4_000;
 const readyWithinMs = 2_000;
+const rejectionsWithinMs = 3_000;
 
 type Handler = (request: Request, exchange: Exchange) => Promise<Response> | Response;
 
@@ -83,6 +117,8 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     dedupeKey = defaultDedupeKey,
     role = "all",
     notify,
+    imggo,
+    rejections = {},
   } = options;
   const secrets = [options.secret ?? [], options.secrets ?? []].flat();
   const [problem] = receiverProblems(options);
@@ -90,10 +126,15 @@ export function createReceiver(options: ReceiverOptions): Receiver {
 
   const logger = guarded(options.logger ?? silentLogger);
   const worker = createWorker({ storage, processors, logger }, options.worker);
-  const accept = createAccept(storage);
   const names = Object.keys(processors);
   const works = role !== "receiver" && names.length > 0;
-  let keys: readonly CryptoKey[] | undefined;
+  const ingest = createIngest({ storage, secrets, processors: names, dedupeKey });
+  const followUp = createFollowUp({ worker, works, notify, logger });
+  const asks = role !== "receiver";
+  const reconciler = createReconciler({ storage, imggo, asks, ingest, announce: followUp, logger });
+  const keeper = rejections
+    ? createRejectionKeeper({ storage, options: rejections, logger })
+    : undefined;
 
   const receive: Handler = async (request, { receivedAt, startedAt, log, context }) => {
     refuseEncoding(request);
@@ -102,51 +143,21 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     if (bytes.length === 0 && Number(request.headers.get("Content-Length")) > 0) {
       log.warn("the body is empty: did a body parser read it before?");
     }
-    // Imported in a request: some runtimes allow no cryptography before the first one.
-    keys ??= await Promise.all(secrets.map(importSecret));
-    const verified = await verifySignature(bytes, signature, keys);
-    const parsed = parseEvent(verified, receivedAt);
-    const event = await newEvent(parsed, verified, {
-      origin: "webhook",
-      receivedAt,
-      processors: names,
-      dedupeKey,
-      log,
+    const deadline = startedAt + answerWithinMs;
+    const circumstances = { origin: "webhook" as const, receivedAt, deadline, log };
+    const ingested = await ingest.signed(bytes, signature, circumstances).catch((error) => {
+      const isForged = error instanceof WebhookError && error.code === "invalid_signature";
+      const kept = isForged && keeper?.keep({ receivedAt, signature, bytes });
+      if (kept) context?.waitUntil?.(kept);
+      throw error;
     });
-    const left = answerWithinMs - (performance.now() - startedAt);
-    const stored = await accept(event, left, log);
-    work(event, stored, context);
-    logAcceptance(parsed, event, stored, log);
-    return answer(parsed, stored);
-  };
-
-  /** Sees to what is now due, without keeping the answer waiting. */
-  const work = (event: NewEvent, { id, state }: Acceptance, context?: HandlerContext) => {
-    const inBackground = (failure: string, task: () => Promise<unknown>) => {
-      // In an async function: it may throw instead of rejecting.
-      const done = (async () => await task())().catch((error) => {
-        logger.error(failure, { id, error: describeError(error) });
-      });
-      context?.waitUntil?.(done);
-    };
-    if (notify !== undefined) {
-      const isDue = state === "accepted" && event.processors.length > 0;
-      if (isDue) inBackground("notify failed, a later drain finds the event", () => notify(id));
-    } else if (works && context?.waitUntil) {
-      inBackground("work after the answer failed", () => worker.drain());
-    } else if (works) {
-      worker.start();
-      worker.wake();
-    }
+    // Not awaited: the answer waits for nothing more.
+    void followUp(ingested, context);
+    return answer(ingested.parsed, ingested.stored);
   };
 
   const ready: Handler = async () => {
-    const late = () => new Error("the storage was too slow");
-    // In an async function, so that a storage which throws instead of rejecting is no special case.
-    const ping = (async () => await storage.ping())();
-    const health = await within(ping, readyWithinMs, late).catch((cause) => {
-      throw new WebhookError("storage_unavailable", {}, { cause });
-    });
+    const health = await pingWithin(storage, readyWithinMs);
     return Response.json({ status: "ready", ...(health?.spooling && { spooling: true }) });
   };
 
@@ -162,6 +173,11 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   route(readyPath, ["GET", "HEAD"], ready);
   if (role !== "worker") route(path, ["POST"], receive);
 
+  const start = () => {
+    if (works) worker.start();
+    reconciler.start();
+  };
+
   const fetch: Receiver["fetch"] = async (request, _env, context) => {
     const requestId = requestIdOf(request);
     const exchange: Exchange = {
@@ -170,7 +186,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       log: withFields(logger, { request_id: requestId }),
       context,
     };
-    if (works && notify === undefined && !context?.waitUntil) worker.start();
+    if (notify === undefined && !context?.waitUntil) start();
     let response: Response;
     try {
       const answered: Response | undefined = await router.fetch(request, exchange);
@@ -189,12 +205,32 @@ export function createReceiver(options: ReceiverOptions): Receiver {
 
   return {
     fetch,
-    start: () => {
-      if (works) worker.start();
+    start,
+    async stop() {
+      await Promise.all([worker.stop(), reconciler.stop(), keeper?.idle(rejectionsWithinMs)]);
     },
-    stop: () => worker.stop(),
-    drain: (drainOptions) => worker.drain(drainOptions),
+    async drain({ asks = Infinity, ...options } = {}) {
+      const { budgetMs = 25_000, limit = Infinity } = options;
+      const end = performance.now() + budgetMs;
+      // Side by side: neither waits for the other.
+      const [results, stored] = await Promise.all([
+        worker.drain(options),
+        reconciler.drain({ budgetMs, asks }),
+      ]);
+      const left = limit - Object.values(results).reduce((sum, count) => sum + count, 0);
+      if (stored === 0 || left <= 0) return results;
+      const more = await worker.drain({ budgetMs: end - performance.now(), limit: left });
+      return addCounts(results, more);
+    },
+    expect: reconciler.expect,
+    reconcile: reconciler.reconcile,
+    reverify: createReverify({ storage, ingest, announce: followUp, logger }),
   };
+}
+
+function addCounts(one: DrainResult, other: DrainResult): DrainResult {
+  const names = Object.keys(one) as (keyof DrainResult)[];
+  return Object.fromEntries(names.map((name) => [name, one[name] + other[name]])) as DrainResult;
 }
 
 function refuseEncoding(request: Request): void {
@@ -202,21 +238,6 @@ function refuseEncoding(request: Request): void {
   if (encoding && encoding.trim().toLowerCase() !== "identity") {
     throw new WebhookError("unsupported_encoding");
   }
-}
-
-function logAcceptance(
-  parsed: ParsedEvent,
-  { event, jobId }: NewEvent,
-  { id, state, duplicate, identical }: Acceptance,
-  log: Logger,
-): void {
-  if (parsed.state === "quarantined") {
-    log.warn("event quarantined", { id, code: parsed.code, duplicate });
-    return;
-  }
-  const fields = { id, event, job_id: jobId, state };
-  if (!identical) log.warn("duplicate with other bytes, the first is kept", fields);
-  log.info(`event ${statusOf(parsed, duplicate)}`, fields);
 }
 
 /** What a sender is told of an error; of an unforeseen one only the log says more. */

@@ -118,7 +118,7 @@ describe("this test", () => {
     expect(core.length).toBeGreaterThan(20);
     const receiver = files.find(({ path }) => path === "src/receiver.ts");
     expect(receiver?.imports).toEqual(
-      expect.arrayContaining(["itty-router", "src/body.ts", "src/storage/storage.ts"]),
+      expect.arrayContaining(["itty-router", "src/body.ts", "src/ingest.ts"]),
     );
   });
 });

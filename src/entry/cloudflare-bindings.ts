@@ -71,6 +71,10 @@ function untilNothingIsDue(storage: Storage): Storage {
   let isMoreDue = true;
   return {
     ...storage,
+    accept(event, signal) {
+      isMoreDue = true;
+      return storage.accept(event, signal);
+    },
     async claim(request) {
       if (!isMoreDue) return { claims: [], exhausted: [] };
       const result = await storage.claim(request);

@@ -2,12 +2,14 @@ import { refuse } from "../answer.ts";
 import type { Config } from "../config.ts";
 import { describeError } from "../describe-error.ts";
 import { WebhookError } from "../errors.ts";
-import { createLogger } from "../logger.ts";
-import { createReceiver, type HandlerContext, type Receiver } from "../receiver.ts";
+import type { HandlerContext } from "../follow-up.ts";
+import type { createImgGoClient, ImgGoClient } from "../imggo.ts";
+import { createLogger, type Logger } from "../logger.ts";
+import { createReceiver, type Receiver, type ReceiverDrainOptions } from "../receiver.ts";
 import type { ReceiverOptions } from "../receiver-options.ts";
-import { SettingsError } from "../settings.ts";
+import { createRejectionRate } from "../rejections.ts";
+import { type Settings, SettingsError } from "../settings.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { DrainOptions } from "../worker.ts";
 import {
   type CloudflareBindings,
   type QueueProducer,
@@ -25,6 +27,11 @@ export interface CloudflareOptions {
    * for 100.
    */
   readonly deliveriesPerInvocation?: number;
+  /**
+   * `createImgGoClient` of `imggo-webhooks/imggo`: with it, and IMGGO_API_KEY, `scheduled()` asks for
+   * results that never came. It is handed in, so that a Worker without it does not hold it.
+   */
+  readonly createImgGoClient?: typeof createImgGoClient;
 }
 
 /** A Worker: what Cloudflare calls. */
@@ -40,7 +47,7 @@ export interface CloudflareWorker {
    * hold does not matter: the database knows what is to be done.
    */
   readonly queue: (batch: unknown, env: CloudflareBindings) => Promise<void>;
-  /** Runs what is due: retries, and what no message told of. */
+  /** Runs what is due: retries, and what no message told of. Asks ImgGo for what is overdue. */
   readonly scheduled: (controller: unknown, env: CloudflareBindings) => Promise<void>;
 }
 
@@ -51,7 +58,7 @@ interface Kept {
   readonly openStorage: () => Storage;
   readonly queue: QueueProducer | undefined;
   /** How much of an invocation may be spent on deliveries. */
-  readonly drain: Required<DrainOptions>;
+  readonly drain: Required<ReceiverDrainOptions>;
 }
 
 // After an answer Cloudflare leaves a Worker 30 s.
@@ -62,6 +69,8 @@ const timeoutMs = 20_000;
 const leaseMs = 60_000;
 // All that the free plan's queries are enough for, by one claim.
 const concurrency = 15;
+// To ask ImgGo for a job and store its end takes up to ten queries.
+const deliveriesPerAsk = 15;
 
 const write = (line: string) => console.log(line);
 
@@ -89,7 +98,7 @@ const write = (line: string) => console.log(line);
  */
 export function cloudflare(
   config: Config = {},
-  { deliveriesPerInvocation: limit = concurrency }: CloudflareOptions = {},
+  { deliveriesPerInvocation: limit = concurrency, createImgGoClient }: CloudflareOptions = {},
 ): CloudflareWorker {
   if (!Number.isSafeInteger(limit) || limit < 1) {
     throw new TypeError(
@@ -101,7 +110,7 @@ export function cloudflare(
   const keep = (env: CloudflareBindings): Kept => {
     if (last?.env === env) return last;
     try {
-      return last = prepare(env, config, limit);
+      return last = prepare(env, config, limit, createImgGoClient);
     } catch (error) {
       const problems = error instanceof SettingsError ? error.problems.join("; ") : undefined;
       createLogger({ write }).error("cannot start", { error: problems ?? describeError(error) });
@@ -109,9 +118,10 @@ export function cloudflare(
     }
   };
 
-  const sweep = async (env: CloudflareBindings): Promise<void> => {
+  const sweep = async (env: CloudflareBindings, asks: boolean): Promise<void> => {
     const kept = keep(env);
-    const { queue, drain } = kept;
+    const { queue } = kept;
+    const drain = asks ? kept.drain : { ...kept.drain, asks: 0 };
     const startedAt = performance.now();
     const results = await receiverOf(kept).drain(drain);
     const ended = Object.values(results).reduce((sum, count) => sum + count, 0);
@@ -130,21 +140,49 @@ export function cloudflare(
       }
       return await receiver.fetch(request, env, context);
     },
-    queue: (_batch, env) => sweep(env),
-    scheduled: (_controller, env) => sweep(env),
+    queue: (_batch, env) => sweep(env, false),
+    scheduled: (_controller, env) => sweep(env, true),
   };
 }
 
-function prepare(env: CloudflareBindings, config: Config, limit: number): Kept {
+function prepare(
+  env: CloudflareBindings,
+  config: Config,
+  limit: number,
+  createClient: CloudflareOptions["createImgGoClient"],
+): Kept {
   const { settings, openStorage } = readBindings(env, config);
   const worker = { concurrency, timeoutMs, leaseMs, ...config.worker };
+  const logger = loggerOf(settings, { format: "json", write });
+  const imggo = clientOf(settings, createClient, logger);
   const options = {
     ...receiverOptionsOf(settings, { ...config, worker }),
     processors: processorsOf(settings, config),
-    logger: loggerOf(settings, { format: "json", write }),
+    logger,
+    ...(imggo && { imggo }),
+    // One for all invocations: each has its own receiver.
+    rejections: { rate: createRejectionRate() },
   };
-  const drain = { limit, budgetMs: Math.max(budgetMs, worker.timeoutMs + 5_000) };
+  const drain = {
+    limit,
+    budgetMs: Math.max(budgetMs, worker.timeoutMs + 5_000),
+    asks: Math.max(1, Math.floor(limit / deliveriesPerAsk)),
+  };
   return { env, options, openStorage, queue: env.QUEUE, drain };
+}
+
+/** The client of ImgGo's API, where there is a key and the means to make it. */
+function clientOf(
+  { imggo: { apiKey, baseUrl } }: Settings,
+  createClient: CloudflareOptions["createImgGoClient"],
+  logger: Logger,
+): ImgGoClient | undefined {
+  if (apiKey === undefined) return undefined;
+  if (createClient !== undefined) return createClient({ apiKey, baseUrl });
+  logger.warn("IMGGO_API_KEY is set, but ImgGo is not asked", {
+    error: "expected cloudflare(config, { createImgGoClient }), from imggo-webhooks/imggo",
+  });
+  return undefined;
 }
 
 /**
@@ -159,7 +197,7 @@ function notifyingReceiverOf(kept: Kept): Receiver {
   const { options, queue, drain } = kept;
   if (queue !== undefined) return receiverOf(kept, (id) => queue.send({ id }));
   if (options.role === "receiver") return receiverOf(kept);
-  const receiver = receiverOf(kept, () => receiver.drain({ ...drain, budgetMs }));
+  const receiver = receiverOf(kept, () => receiver.drain({ ...drain, budgetMs, asks: 0 }));
   return receiver;
 }
 

@@ -2,6 +2,7 @@ import process from "node:process";
 import type { Config } from "../config.ts";
 import { pause, within } from "../deadline.ts";
 import { describeError, originOf } from "../describe-error.ts";
+import { createImgGoClient } from "../imggo.ts";
 import type { Logger } from "../logger.ts";
 import { createReceiver, type Receiver } from "../receiver.ts";
 import { type Environment, readSettings, type Settings, SettingsError } from "../settings.ts";
@@ -18,7 +19,7 @@ export interface Listening {
   readonly settings: Settings;
   /** The names of the processors. */
   readonly processors: readonly string[];
-  /** Works through what is due: for a cron job. Not where the role is `receiver`. */
+  /** Works through what is due, and asks for what is overdue: for a cron job. Not where the role is `receiver`. */
   readonly drain: Receiver["drain"];
 }
 
@@ -83,8 +84,10 @@ async function run(
     logger,
     concurrency: config.worker?.concurrency ?? defaultConcurrency,
   });
+  const { apiKey, baseUrl } = settings.imggo;
   const receiver = createReceiver({
     ...receiverOptionsOf(settings, config),
+    ...(apiKey !== undefined && { imggo: createImgGoClient({ apiKey, baseUrl }) }),
     storage,
     processors,
     logger,

@@ -73,6 +73,8 @@ describe("a signature", () => {
   test("fetch() parses nothing and asks no option before the signature is checked", async () => {
     const dedupeKey = vi.fn(() => "key");
     const { receiver } = setUp({ dedupeKey });
+    // Reads what the storage awaits, once.
+    receiver.start();
     const forged = post({ "X-ImgGo-Signature": await sign(body, "another secret of somebody") });
     const parse = vi.spyOn(JSON, "parse");
     const response = await receiver.fetch(forged);

@@ -1,0 +1,104 @@
+import { createAccept } from "./accept.ts";
+import { statusOf } from "./answer.ts";
+import { type ParsedEvent, parseEvent, type WebhookEvent } from "./event.ts";
+import type { Logger } from "./logger.ts";
+import { newEvent } from "./new-event.ts";
+import { importSecret, parseSignature, sign, verifySignature } from "./signature.ts";
+import type { Acceptance, EventOrigin, NewEvent, Storage } from "./storage/storage.ts";
+
+/** What {@linkcode createIngest} takes. */
+export interface IngestOptions {
+  readonly storage: Storage;
+  /** Any of them may sign. The first one is the current one. */
+  readonly secrets: readonly string[];
+  /** The names of the processors that get an event. */
+  readonly processors: readonly string[];
+  readonly dedupeKey: (event: WebhookEvent) => string;
+}
+
+/** How bytes came. */
+export interface Circumstances {
+  readonly origin: EventOrigin;
+  /** The time of receipt, in milliseconds since 1970. */
+  readonly receivedAt: number;
+  /** Until when it must be stored, by `performance.now()`. */
+  readonly deadline: number;
+  readonly log: Logger;
+}
+
+/** What became of bytes. */
+export interface Ingested {
+  readonly parsed: ParsedEvent;
+  readonly event: NewEvent;
+  readonly stored: Acceptance;
+}
+
+/** The one way into the storage: verified, parsed, given a key, stored. */
+export interface Ingest {
+  /**
+   * Takes bytes with their signature.
+   *
+   * @throws {WebhookError} `invalid_signature`, before anything is parsed; `storage_unavailable`.
+   */
+  signed(
+    bytes: Uint8Array<ArrayBuffer>,
+    signature: Uint8Array<ArrayBuffer>,
+    circumstances: Circumstances,
+  ): Promise<Ingested>;
+  /**
+   * Takes an event that this process itself got from ImgGo, as if ImgGo had sent and signed it.
+   *
+   * @throws {WebhookError} `storage_unavailable`.
+   */
+  own(event: WebhookEvent, circumstances: Circumstances): Promise<Ingested>;
+}
+
+export function createIngest(
+  { storage, secrets, processors, dedupeKey }: IngestOptions,
+): Ingest {
+  const accept = createAccept(storage);
+  let keys: readonly CryptoKey[] | undefined;
+  // Imported in a request: some runtimes allow no cryptography before the first one.
+  const imported = async () => keys ??= await Promise.all(secrets.map(importSecret));
+
+  const signed: Ingest["signed"] = async (bytes, signature, circumstances) => {
+    const { origin, receivedAt, deadline, log } = circumstances;
+    const verified = await verifySignature(bytes, signature, await imported());
+    const parsed = parseEvent(verified, receivedAt);
+    const event = await newEvent(parsed, verified, {
+      origin,
+      receivedAt,
+      processors,
+      dedupeKey,
+      log,
+    });
+    const stored = await accept(event, deadline - performance.now(), log);
+    logAcceptance(parsed, event, stored, log);
+    return { parsed, event, stored };
+  };
+
+  return {
+    signed,
+    async own(event, circumstances) {
+      const bytes = new TextEncoder().encode(JSON.stringify(event));
+      const [current] = await imported();
+      const signature = parseSignature(await sign(bytes, current as CryptoKey));
+      return await signed(bytes, signature, circumstances);
+    },
+  };
+}
+
+function logAcceptance(
+  parsed: ParsedEvent,
+  { event, jobId }: NewEvent,
+  { id, state, duplicate, identical }: Acceptance,
+  log: Logger,
+): void {
+  if (parsed.state === "quarantined") {
+    log.warn("event quarantined", { id, code: parsed.code, duplicate });
+    return;
+  }
+  const fields = { id, event, job_id: jobId, state };
+  if (!identical) log.warn("duplicate with other bytes, the first is kept", fields);
+  log.info(`event ${statusOf(parsed, duplicate)}`, fields);
+}

@@ -1,0 +1,114 @@
+import { within } from "../deadline.ts";
+import type { ImgGoClient } from "../imggo.ts";
+import { eventOfJob } from "../imggo/event-of-job.ts";
+import type { Job } from "../imggo/job.ts";
+import type { Ingest, Ingested } from "../ingest.ts";
+import { type Logger, withFields } from "../logger.ts";
+import { type Failure, failureOf } from "./failure.ts";
+
+/** What asking for a job came to. */
+export type Asked =
+  | {
+    readonly outcome: "stored" | "duplicate";
+    /** Not there where nothing was to be stored. */
+    readonly eventId?: string;
+    /** As ImgGo writes it. */
+    readonly jobId: string;
+  }
+  | { readonly outcome: "running" }
+  | { readonly outcome: "failed"; readonly failure: Failure };
+
+/** Asks ImgGo, and stores what it says. */
+export interface Asker {
+  /**
+   * A job. One that is being asked for is not asked for twice: who comes later gets the same answer.
+   * With a signal that aborts it fails; so it does after 90 s.
+   */
+  fetch(jobId: string, signal: AbortSignal): Promise<Job>;
+  /** The same, and stores its end. Never rejects. */
+  ask(jobId: string, signal: AbortSignal): Promise<Asked>;
+  /** Stores the end of a job, in the way of a webhook. Never rejects. */
+  store(job: Job): Promise<Asked>;
+}
+
+const late = () => new Error("ImgGo did not answer in time.");
+const askWithinMs = 90_000;
+const storeWithinMs = 30_000;
+
+/** Longer than {@linkcode Asker.ask} takes, however slow everything is, in milliseconds. */
+export const askLeaseMs = 150_000;
+
+/** Of a job whose result is not in ImgGo's answer. */
+export const noEnd: Failure = {
+  kind: "unavailable",
+  message: "ImgGo says that the job has ended, but not how.",
+};
+
+export function hasEnded({ status }: Job): boolean {
+  return status === "succeeded" || status === "failed";
+}
+
+export function createAsker({ imggo, ingest, announce, logger }: {
+  readonly imggo: ImgGoClient;
+  readonly ingest: Ingest;
+  /** Sees to what is now due. */
+  readonly announce: (ingested: Ingested) => Promise<void>;
+  readonly logger: Logger;
+}): Asker {
+  const log = withFields(logger, { origin: "reconcile" });
+  const asking = new Map<string, Promise<Job>>();
+
+  const get = async (jobId: string, signal: AbortSignal): Promise<Job> => {
+    const giveUp = new AbortController();
+    try {
+      return await within(
+        imggo.jobs.get(jobId, { signal: giveUp.signal }),
+        askWithinMs,
+        late,
+        signal,
+      );
+    } finally {
+      giveUp.abort();
+    }
+  };
+
+  const fetch: Asker["fetch"] = async (jobId, signal) => {
+    signal.throwIfAborted();
+    const job = asking.get(jobId) ?? get(jobId, signal);
+    asking.set(jobId, job);
+    try {
+      // Whoever began it may have been cut off, and then it never ends.
+      return await within(job, askWithinMs, late, signal);
+    } finally {
+      if (asking.get(jobId) === job) asking.delete(jobId);
+    }
+  };
+
+  const store: Asker["store"] = async (job) => {
+    const receivedAt = Date.now();
+    const event = eventOfJob(job, receivedAt);
+    if (!hasEnded(job)) return { outcome: "running" };
+    if (event === undefined) return { outcome: "failed", failure: noEnd };
+    try {
+      const deadline = performance.now() + storeWithinMs;
+      const ingested = await ingest.own(event, { origin: "reconcile", receivedAt, deadline, log });
+      await announce(ingested);
+      const { id: eventId, duplicate } = ingested.stored;
+      return { outcome: duplicate ? "duplicate" : "stored", eventId, jobId: job.jobId };
+    } catch (error) {
+      return { outcome: "failed", failure: failureOf(error) };
+    }
+  };
+
+  return {
+    fetch,
+    store,
+    async ask(jobId, signal) {
+      try {
+        return await store(await fetch(jobId, signal));
+      } catch (error) {
+        return { outcome: "failed", failure: failureOf(error) };
+      }
+    },
+  };
+}

@@ -1,0 +1,140 @@
+import type { ImgGoClient } from "../imggo.ts";
+import { eventOfJob } from "../imggo/event-of-job.ts";
+import type { Job } from "../imggo/job.ts";
+import type { Storage, StoredEvent } from "../storage/storage.ts";
+import { type Asked, type Asker, hasEnded, noEnd } from "./ask.ts";
+import { type Failure, failureOf } from "./failure.ts";
+import { type ReconciledJob, ReconcileError, type ReconcileOptions } from "./options.ts";
+import type { Report } from "./report.ts";
+
+const pageSize = 100;
+
+/**
+ * Asks for jobs that are named, and for those that ImgGo lists.
+ *
+ * Once a request fails for a reason that every other one would meet, none further is sent: what is
+ * left has failed too.
+ */
+export async function reconcileByHand(
+  { jobIds = [], since, dryRun = false }: ReconcileOptions,
+  signal: AbortSignal,
+  { storage, imggo, asker, report }: {
+    readonly storage: Storage;
+    readonly imggo: ImgGoClient;
+    readonly asker: Asker;
+    readonly report: Report;
+  },
+): Promise<void> {
+  let obstacle: Failure | undefined;
+
+  /** Stores the end that a job has, or says what would be stored. */
+  const store = async (job: Job): Promise<Asked> => {
+    if (!dryRun) return await asker.store(job);
+    if (!hasEnded(job)) return { outcome: "running" };
+    return eventOfJob(job) === undefined
+      ? { outcome: "failed", failure: noEnd }
+      : { outcome: "stored", jobId: job.jobId };
+  };
+
+  /** Asks for a job, unless asking has shown to be in vain. */
+  const ask = async (jobId: string): Promise<void> => {
+    signal.throwIfAborted();
+    if (obstacle !== undefined) {
+      report.add({ jobId, outcome: "failed", asked: false, error: obstacle.message });
+      return;
+    }
+    const asked = await asker.fetch(jobId, signal).then(store, (error): Asked => {
+      signal.throwIfAborted();
+      return { outcome: "failed", failure: failureOf(error) };
+    });
+    if (asked.outcome === "failed" && asked.failure.kind !== "unknown") obstacle = asked.failure;
+    report.asked(jobId, asked);
+  };
+
+  const byId = async (jobId: string): Promise<void> => {
+    const known = await endOf(storage, jobId);
+    if (known !== undefined) report.add(knownJob(jobId, known));
+    else await ask(jobId);
+  };
+
+  /** One of a list, which says as much of a job as asking for it, or less. */
+  const listed = async (job: Job): Promise<void> => {
+    const { jobId, status } = job;
+    if (!hasEnded(job)) {
+      report.add({ jobId, outcome: "running", asked: false });
+      return;
+    }
+    // A job that failed may have been run again: what came of that is another end.
+    const known = await endOf(storage, jobId, status === "succeeded" ? "job.succeeded" : undefined);
+    if (known !== undefined) report.add(knownJob(jobId, known));
+    else if (eventOfJob(job) === undefined) await ask(jobId);
+    else report.asked(jobId, await store(job), false);
+  };
+
+  for (const jobId of new Set(jobIds)) {
+    signal.throwIfAborted();
+    await byId(jobId);
+  }
+  if (since !== undefined) {
+    for await (const job of jobsSince(Number(since), imggo, signal)) {
+      signal.throwIfAborted();
+      if (!report.has(job.jobId)) await listed(job);
+    }
+  }
+}
+
+/** The jobs that ImgGo lists, the newest first, each once. */
+async function* jobsSince(
+  since: number,
+  imggo: ImgGoClient,
+  signal: AbortSignal,
+): AsyncGenerator<Job> {
+  const seen = new Set<string>();
+  const isOld = ({ createdAt }: Job) => createdAt !== undefined && Date.parse(createdAt) < since;
+  for (let page = 1, more = true; more; page++) {
+    const { jobs, hasMore } = await imggo.jobs.list({ page, perPage: pageSize, signal })
+      .catch((error: unknown) => {
+        signal.throwIfAborted();
+        throw failureOf(error).kind === "denied" ? listRefused(error) : error;
+      });
+    // New jobs move those before them to the next page. One that has nothing else is the same again.
+    const fresh = jobs.filter(({ jobId }) => !seen.has(jobId));
+    for (const job of fresh) seen.add(job.jobId);
+    yield* fresh.filter((job) => !isOld(job));
+    more = hasMore && !jobs.some(isOld) && (fresh.length > 0 || jobs.length === 0);
+  }
+}
+
+function listRefused(cause: unknown): ReconcileError {
+  return new ReconcileError(
+    "list_refused",
+    "ImgGo does not list jobs to this API key. Name the jobs that are missing, or register each " +
+      `with expect() when it is submitted. ImgGo's answer: ${failureOf(cause).message}`,
+    { cause },
+  );
+}
+
+/** The stored end of a job: of any name, or of this one. */
+async function endOf(
+  storage: Storage,
+  jobId: string,
+  event?: "job.succeeded",
+): Promise<StoredEvent | undefined> {
+  let cursor: string | null | undefined;
+  while (cursor !== null) {
+    const page = await storage.list({
+      state: "accepted",
+      jobId,
+      limit: pageSize,
+      ...(event && { event }),
+      ...(cursor && { cursor }),
+    });
+    if (page.events[0] !== undefined) return page.events[0];
+    cursor = page.nextCursor;
+  }
+  return undefined;
+}
+
+function knownJob(jobId: string, { id: eventId }: StoredEvent): ReconciledJob {
+  return { jobId, outcome: "known", asked: false, eventId };
+}

@@ -1,0 +1,114 @@
+import * as v from "valibot";
+import { expectedId, jobId as idSchema } from "../job-fields.ts";
+
+/** What `expect()` takes beside the job. */
+export interface ExpectOptions {
+  /** The job's pattern, for those who look at what is awaited. */
+  readonly patternId?: string | null;
+  /** After how many milliseconds ImgGo is asked. Default 600,000: ten minutes. */
+  readonly deadlineMs?: number;
+}
+
+/** What `reconcile()` takes. */
+export interface ReconcileOptions {
+  /** These jobs. Each whose end is not stored costs a request. */
+  readonly jobIds?: readonly string[];
+  /**
+   * All jobs that were created then or later (milliseconds since 1970), as far as ImgGo lists them
+   * to the API key. A hundred jobs cost a request, and each whose result the list lacks one more.
+   */
+  readonly since?: Date | number;
+  /** Stores nothing, and says what it would store: ImgGo is asked all the same. Default false. */
+  readonly dryRun?: boolean;
+  /** Breaks it off; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Is told of each job. */
+  readonly onProgress?: (job: ReconciledJob) => void;
+}
+
+/**
+ * What became of a job:
+ * - `known`: its end was stored already, and ImgGo was not asked;
+ * - `stored`: its end is stored now, or would be;
+ * - `duplicate`: so it was while ImgGo was asked;
+ * - `running`: it has not ended;
+ * - `unknown`: ImgGo knows no such job;
+ * - `failed`: it is not known how it is.
+ */
+export type ReconcileOutcome =
+  | "known"
+  | "stored"
+  | "duplicate"
+  | "running"
+  | "unknown"
+  | "failed";
+
+/** What became of one job. */
+export interface ReconciledJob {
+  readonly jobId: string;
+  readonly outcome: ReconcileOutcome;
+  /** Whether ImgGo was asked for this job alone. */
+  readonly asked: boolean;
+  /** The id of the stored event, where one was stored or found. */
+  readonly eventId?: string;
+  /** Why it is `unknown` or `failed`. */
+  readonly error?: string;
+}
+
+/** What `reconcile()` did. */
+export interface ReconcileResult {
+  /** For how many jobs ImgGo was asked. */
+  readonly asked: number;
+  /** How many jobs are what. */
+  readonly counts: Readonly<Record<ReconcileOutcome, number>>;
+  readonly jobs: readonly ReconciledJob[];
+}
+
+/** Why `reconcile()` can do nothing at all. */
+export type ReconcileErrorCode = "no_client" | "list_refused";
+
+/** What is thrown where `reconcile()` can do nothing. The message says what to do. */
+export class ReconcileError extends Error {
+  override readonly name = "ReconcileError";
+  readonly code: ReconcileErrorCode;
+
+  constructor(code: ReconcileErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+const longestDeadlineMs = 365 * 24 * 3_600_000;
+
+/** @throws {TypeError} which says what was expected. */
+export function checkExpectation(
+  jobId: string,
+  { patternId = null, deadlineMs = 600_000 }: ExpectOptions,
+): void {
+  refuseUnless(v.is(idSchema, jobId), "expect()", `jobId: ${expectedId}`);
+  const fits = patternId === null || v.is(idSchema, patternId);
+  refuseUnless(fits, "expect()", `patternId: ${expectedId}`);
+  refuseUnless(
+    typeof deadlineMs === "number" && deadlineMs >= 0 && deadlineMs <= longestDeadlineMs,
+    "expect()",
+    `deadlineMs: expected 0 to ${longestDeadlineMs} milliseconds`,
+  );
+}
+
+/** @throws {TypeError} which says what was expected. */
+export function checkReconcileOptions({ jobIds = [], since = 0 }: ReconcileOptions): void {
+  const areIds = Array.isArray(jobIds) && jobIds.every((id) => v.is(idSchema, id));
+  refuseUnless(areIds, "reconcile()", `jobIds: expected a list of ids, each of which is ${form}`);
+  const isTime = since instanceof Date || typeof since === "number";
+  refuseUnless(
+    isTime && Number.isFinite(Number(since)),
+    "reconcile()",
+    "since: expected a date, or milliseconds since 1970",
+  );
+}
+
+const form = expectedId.replace("expected ", "");
+
+function refuseUnless(fits: boolean, call: string, problem: string): void {
+  if (!fits) throw new TypeError(`${call}: ${problem}.`);
+}
