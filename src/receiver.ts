@@ -213,10 +213,9 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       const { budgetMs = 25_000, limit = Infinity } = options;
       const end = performance.now() + budgetMs;
       // Side by side: neither waits for the other.
-      const [results, stored] = await Promise.all([
-        worker.drain(options),
-        reconciler.drain({ budgetMs, asks }),
-      ]);
+      const asking = reconciler.drain({ budgetMs, asks });
+      const results = await worker.drain(options).finally(() => asking);
+      const stored = await asking;
       const left = limit - Object.values(results).reduce((sum, count) => sum + count, 0);
       if (stored === 0 || left <= 0) return results;
       const more = await worker.drain({ budgetMs: end - performance.now(), limit: left });

@@ -61,8 +61,8 @@ export function createReconciler(
   { storage, imggo, asks, ingest, announce, logger }: ReconcilerParts,
 ): Reconciler {
   const due = createDue(storage, logger);
-  const newAsker = (client: ImgGoClient) =>
-    createAsker({ imggo: client, ingest, announce, logger });
+  const newAsker = (client: ImgGoClient, dryRun = false) =>
+    createAsker({ imggo: client, ingest, announce, logger, dryRun });
   /** Of the loop and of all calls by hand, so that they never ask twice at once. */
   const asker = imggo && newAsker(imggo);
   const runs = new Map<AbortController, Promise<unknown>>();
@@ -151,7 +151,8 @@ export function createReconciler(
           signal.throwIfAborted();
         } else {
           const named = isForDue ? { ...options, jobIds: await dueJobs() } : options;
-          await reconcileByHand(named, signal, { storage, imggo, asker, report });
+          const own = dryRun ? newAsker(imggo, dryRun) : asker;
+          await reconcileByHand(named, signal, { storage, imggo, asker: own, report });
         }
       }, options.signal);
       return report.result();

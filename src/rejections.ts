@@ -76,20 +76,21 @@ export function createRejectionKeeper(
   const waiting: { readonly rejection: NewRejection; readonly done: () => void }[] = [];
   const pending = new Set<Promise<void>>();
   let writing = 0;
-  const warn = atMostEvery(logEveryMs, (message, fields) => logger.error(message, fields));
-  const tell = atMostEvery(logEveryMs, (message, fields) => logger.warn(message, fields));
+  const failed = atMostEvery(logEveryMs, (message, fields) => logger.error(message, fields));
+  const dropped = atMostEvery(logEveryMs, (message) => logger.warn(message));
+  const told = atMostEvery(logEveryMs, (message, fields) => logger.warn(message, fields));
 
   const write = async (rejection: NewRejection) => {
     try {
       const adding = storage.rejections.add(rejection, { maxCount, maxBytes, maxAgeMs });
       await within(adding, writeWithinMs, () => new Error("the storage was too slow"));
-      tell(
+      told(
         "kept a request whose signature is wrong: if it is the secret that is wrong, correct " +
           "it and verify again what was kept",
         { id: rejection.id },
       );
     } catch (error) {
-      warn("a refused request was not kept", { error: describeError(error) });
+      failed("a refused request was not kept", { error: describeError(error) });
     }
   };
 
@@ -108,7 +109,7 @@ export function createRejectionKeeper(
     async keep({ receivedAt, signature, bytes }) {
       const tokens = Math.max(1, Math.ceil(bytes.byteLength / tokenBytes));
       if (bytes.byteLength > maxBytes || waiting.length >= maxWaiting || !rate.take(tokens)) {
-        warn("too many refused requests: not every one is kept", {});
+        dropped("too many refused requests: not every one is kept");
         return;
       }
       const id = createRejectionId(receivedAt);

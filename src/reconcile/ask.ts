@@ -8,6 +8,8 @@ import { type Failure, failureOf } from "./failure.ts";
 
 /** What asking for a job came to. */
 export type Asked =
+  /** Its end was stored before: ImgGo was not asked. */
+  | { readonly outcome: "known"; readonly eventId: string }
   | {
     readonly outcome: "stored" | "duplicate";
     /** Not there where nothing was to be stored. */
@@ -21,12 +23,16 @@ export type Asked =
 /** Asks ImgGo, and stores what it says. */
 export interface Asker {
   /**
-   * A job. One that is being asked for is not asked for twice: who comes later gets the same answer.
-   * With a signal that aborts it fails; so it does after 90 s.
+   * Asks for a job. One that is being asked for is not asked for twice: who comes later gets what
+   * comes of it. Never rejects: where the signal aborts it has failed, and so it has after 90 s.
+   *
+   * @param lookUp Finds the id of its end, if that is stored: then ImgGo is not asked.
    */
-  fetch(jobId: string, signal: AbortSignal): Promise<Job>;
-  /** The same, and stores its end. Never rejects. */
-  ask(jobId: string, signal: AbortSignal): Promise<Asked>;
+  ask(
+    jobId: string,
+    signal: AbortSignal,
+    lookUp?: () => Promise<string | undefined>,
+  ): Promise<Asked>;
   /** Stores the end of a job, in the way of a webhook. Never rejects. */
   store(job: Job): Promise<Asked>;
 }
@@ -39,7 +45,7 @@ const storeWithinMs = 30_000;
 export const askLeaseMs = 150_000;
 
 /** Of a job whose result is not in ImgGo's answer. */
-export const noEnd: Failure = {
+const noEnd: Failure = {
   kind: "unavailable",
   message: "ImgGo says that the job has ended, but not how.",
 };
@@ -48,15 +54,17 @@ export function hasEnded({ status }: Job): boolean {
   return status === "succeeded" || status === "failed";
 }
 
-export function createAsker({ imggo, ingest, announce, logger }: {
+export function createAsker({ imggo, ingest, announce, logger, dryRun = false }: {
   readonly imggo: ImgGoClient;
   readonly ingest: Ingest;
   /** Sees to what is now due. */
   readonly announce: (ingested: Ingested) => Promise<void>;
   readonly logger: Logger;
+  /** Stores nothing. Default false. */
+  readonly dryRun?: boolean;
 }): Asker {
   const log = withFields(logger, { origin: "reconcile" });
-  const asking = new Map<string, Promise<Job>>();
+  const asking = new Map<string, Promise<Asked>>();
 
   const get = async (jobId: string, signal: AbortSignal): Promise<Job> => {
     const giveUp = new AbortController();
@@ -72,23 +80,12 @@ export function createAsker({ imggo, ingest, announce, logger }: {
     }
   };
 
-  const fetch: Asker["fetch"] = async (jobId, signal) => {
-    signal.throwIfAborted();
-    const job = asking.get(jobId) ?? get(jobId, signal);
-    asking.set(jobId, job);
-    try {
-      // Whoever began it may have been cut off, and then it never ends.
-      return await within(job, askWithinMs, late, signal);
-    } finally {
-      if (asking.get(jobId) === job) asking.delete(jobId);
-    }
-  };
-
   const store: Asker["store"] = async (job) => {
     const receivedAt = Date.now();
     const event = eventOfJob(job, receivedAt);
     if (!hasEnded(job)) return { outcome: "running" };
     if (event === undefined) return { outcome: "failed", failure: noEnd };
+    if (dryRun) return { outcome: "stored", jobId: job.jobId };
     try {
       const deadline = performance.now() + storeWithinMs;
       const ingested = await ingest.own(event, { origin: "reconcile", receivedAt, deadline, log });
@@ -100,14 +97,32 @@ export function createAsker({ imggo, ingest, announce, logger }: {
     }
   };
 
+  const task = async (...[jobId, signal, lookUp]: Parameters<Asker["ask"]>): Promise<Asked> => {
+    try {
+      const eventId = await lookUp?.();
+      if (eventId !== undefined) return { outcome: "known", eventId };
+      signal.throwIfAborted();
+      return await store(await get(jobId, signal));
+    } catch (error) {
+      return { outcome: "failed", failure: failureOf(error) };
+    }
+  };
+
   return {
-    fetch,
     store,
-    async ask(jobId, signal) {
+    async ask(jobId, signal, lookUp) {
+      const other = asking.get(jobId);
+      const asked = other ?? task(jobId, signal, lookUp);
+      asking.set(jobId, asked);
       try {
-        return await store(await fetch(jobId, signal));
+        // Whoever began it may have been cut off, and then it never ends.
+        const result = await within(asked, askLeaseMs, late);
+        const isSecond = other !== undefined && result.outcome === "stored";
+        return isSecond ? { ...result, outcome: "duplicate" } : result;
       } catch (error) {
         return { outcome: "failed", failure: failureOf(error) };
+      } finally {
+        if (asking.get(jobId) === asked) asking.delete(jobId);
       }
     },
   };

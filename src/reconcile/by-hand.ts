@@ -1,8 +1,8 @@
 import type { ImgGoClient } from "../imggo.ts";
 import { eventOfJob } from "../imggo/event-of-job.ts";
 import type { Job } from "../imggo/job.ts";
-import type { Storage, StoredEvent } from "../storage/storage.ts";
-import { type Asked, type Asker, hasEnded, noEnd } from "./ask.ts";
+import type { Storage } from "../storage/storage.ts";
+import { type Asker, hasEnded } from "./ask.ts";
 import { type Failure, failureOf } from "./failure.ts";
 import { type ReconciledJob, ReconcileError, type ReconcileOptions } from "./options.ts";
 import type { Report } from "./report.ts";
@@ -16,7 +16,7 @@ const pageSize = 100;
  * left has failed too.
  */
 export async function reconcileByHand(
-  { jobIds = [], since, dryRun = false }: ReconcileOptions,
+  { jobIds = [], since }: ReconcileOptions,
   signal: AbortSignal,
   { storage, imggo, asker, report }: {
     readonly storage: Storage;
@@ -27,34 +27,21 @@ export async function reconcileByHand(
 ): Promise<void> {
   let obstacle: Failure | undefined;
 
-  /** Stores the end that a job has, or says what would be stored. */
-  const store = async (job: Job): Promise<Asked> => {
-    if (!dryRun) return await asker.store(job);
-    if (!hasEnded(job)) return { outcome: "running" };
-    return eventOfJob(job) === undefined
-      ? { outcome: "failed", failure: noEnd }
-      : { outcome: "stored", jobId: job.jobId };
-  };
-
   /** Asks for a job, unless asking has shown to be in vain. */
-  const ask = async (jobId: string): Promise<void> => {
-    signal.throwIfAborted();
+  const ask = async (jobId: string, lookUp?: () => Promise<string | undefined>): Promise<void> => {
     if (obstacle !== undefined) {
-      report.add({ jobId, outcome: "failed", asked: false, error: obstacle.message });
+      const eventId = await lookUp?.();
+      report.add(
+        eventId === undefined
+          ? { jobId, outcome: "failed", asked: false, error: obstacle.message }
+          : { jobId, outcome: "known", asked: false, eventId },
+      );
       return;
     }
-    const asked = await asker.fetch(jobId, signal).then(store, (error): Asked => {
-      signal.throwIfAborted();
-      return { outcome: "failed", failure: failureOf(error) };
-    });
+    const asked = await asker.ask(jobId, signal, lookUp);
+    signal.throwIfAborted();
     if (asked.outcome === "failed" && asked.failure.kind !== "unknown") obstacle = asked.failure;
     report.asked(jobId, asked);
-  };
-
-  const byId = async (jobId: string): Promise<void> => {
-    const known = await endOf(storage, jobId);
-    if (known !== undefined) report.add(knownJob(jobId, known));
-    else await ask(jobId);
   };
 
   /** One of a list, which says as much of a job as asking for it, or less. */
@@ -65,15 +52,16 @@ export async function reconcileByHand(
       return;
     }
     // A job that failed may have been run again: what came of that is another end.
-    const known = await endOf(storage, jobId, status === "succeeded" ? "job.succeeded" : undefined);
-    if (known !== undefined) report.add(knownJob(jobId, known));
+    const event = status === "succeeded" ? "job.succeeded" : undefined;
+    const eventId = await endOf(storage, jobId, event);
+    if (eventId !== undefined) report.add({ jobId, outcome: "known", asked: false, eventId });
     else if (eventOfJob(job) === undefined) await ask(jobId);
-    else report.asked(jobId, await store(job), false);
+    else report.asked(jobId, await asker.store(job), false);
   };
 
   for (const jobId of new Set(jobIds)) {
     signal.throwIfAborted();
-    await byId(jobId);
+    await ask(jobId, () => endOf(storage, jobId));
   }
   if (since !== undefined) {
     for await (const job of jobsSince(Number(since), imggo, signal)) {
@@ -114,12 +102,12 @@ function listRefused(cause: unknown): ReconcileError {
   );
 }
 
-/** The stored end of a job: of any name, or of this one. */
+/** The id of the stored end of a job: of any name, or of this one. */
 async function endOf(
   storage: Storage,
   jobId: string,
   event?: "job.succeeded",
-): Promise<StoredEvent | undefined> {
+): Promise<string | undefined> {
   let cursor: string | null | undefined;
   while (cursor !== null) {
     const page = await storage.list({
@@ -129,12 +117,8 @@ async function endOf(
       ...(event && { event }),
       ...(cursor && { cursor }),
     });
-    if (page.events[0] !== undefined) return page.events[0];
+    if (page.events[0] !== undefined) return page.events[0].id;
     cursor = page.nextCursor;
   }
   return undefined;
-}
-
-function knownJob(jobId: string, { id: eventId }: StoredEvent): ReconciledJob {
-  return { jobId, outcome: "known", asked: false, eventId };
 }

@@ -72,7 +72,7 @@ export function createDue(storage: Storage, logger: Logger): Due {
       await storage.expectations.postpone(jobId, afterRunning(expectation));
     } else if (asked.outcome !== "failed") {
       noteAnswer();
-      if (asked.jobId === jobId) return;
+      if (asked.outcome === "known" || asked.jobId === jobId) return;
       // What was stored has ended an expectation of the id as ImgGo writes it, and not this one.
       const error = `Given up: ImgGo writes this id in another way, as ${asked.eventId} has it.`;
       await storage.expectations.postpone(jobId, { afterMs: null, error });

@@ -34,6 +34,7 @@ function describe(jobId: string, asked: Asked, isAsked: boolean): ReconciledJob 
     const { kind, message: error } = asked.failure;
     return { jobId, outcome: kind === "unknown" ? kind : "failed", asked: isAsked, error };
   }
-  const eventId = asked.outcome === "running" ? undefined : asked.eventId;
-  return { jobId, outcome: asked.outcome, asked: isAsked, ...(eventId && { eventId }) };
+  const { outcome } = asked;
+  const eventId = outcome === "running" ? undefined : asked.eventId;
+  return { jobId, outcome, asked: isAsked && outcome !== "known", ...(eventId && { eventId }) };
 }
