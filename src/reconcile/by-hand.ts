@@ -4,7 +4,7 @@ import type { Job } from "../imggo/job.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type Asker, hasEnded } from "./ask.ts";
 import { type Failure, failureOf } from "./failure.ts";
-import { type ReconciledJob, ReconcileError, type ReconcileOptions } from "./options.ts";
+import { ReconcileError, type ReconcileOptions } from "./options.ts";
 import type { Report } from "./report.ts";
 
 const pageSize = 100;

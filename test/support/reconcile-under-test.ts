@@ -5,7 +5,7 @@ import {
   type Storage,
   type WebhookEvent,
 } from "imggo-webhooks";
-import { createImgGoClient } from "imggo-webhooks/imggo";
+import { createImgGoClient, type ImgGoClient } from "imggo-webhooks/imggo";
 import { memoryStorage } from "imggo-webhooks/storage/memory";
 import { onTestFinished } from "vitest";
 import { listen } from "../../src/entry/listen/node.ts";
@@ -15,7 +15,9 @@ import { createQueue, type Queue } from "./queue.ts";
 import { secret } from "./signed-request.ts";
 
 /** What {@linkcode setUp} takes: what a test is about; the rest is made up. */
-export interface SetUp extends Partial<ReceiverOptions> {
+export interface SetUp extends Omit<Partial<ReceiverOptions>, "imggo"> {
+  /** False: no client. */
+  readonly imggo?: ImgGoClient | false;
   /** How long a call of the client may take, in milliseconds. Default 5,000. */
   readonly deadlineMs?: number;
   /** Puts a fault in front of the storage that the receiver sees. */
@@ -43,9 +45,11 @@ export interface ReconcileUnderTest {
 
 /** A receiver on HTTP over a storage in memory, and a stand-in of ImgGo where it is registered. */
 export async function setUp(
-  { deadlineMs = 5_000, faulty = () => ({}), ...options }: SetUp = {},
+  { deadlineMs = 5_000, faulty = () => ({}), imggo: given, ...options }: SetUp = {},
 ): Promise<ReconcileUnderTest> {
   const service = await startImgGoService();
+  const imggo = given ??
+    createImgGoClient({ ...service, requestsPerMinute: 10_000, deadlineMs });
   const log = captureLog();
   let offset = 0;
   const now = () => Date.now() + offset;
@@ -55,7 +59,7 @@ export async function setUp(
     secret,
     processors: { a: (event) => processed.push(event) },
     logger: log.logger,
-    imggo: createImgGoClient({ ...service, requestsPerMinute: 10_000, deadlineMs }),
+    ...(imggo && { imggo }),
     ...options,
     storage: { ...storage, ...faulty(storage) },
   });
@@ -78,7 +82,7 @@ export async function setUp(
       const { expectations } = await storage.expectations.list({ limit: 1_000 });
       return new Map(expectations.map(({ jobId, asked, askAt, lastError }) => [jobId, {
         asked,
-        inMs: askAt === null ? null : Math.round((askAt - now()) / 1_000) * 1_000,
+        inMs: askAt === null ? null : 1_000 * Math.max(0, Math.round((askAt - now()) / 1_000)),
         error: lastError,
       }]));
     },
