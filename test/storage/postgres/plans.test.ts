@@ -5,7 +5,7 @@ import { statementsFor } from "../../../src/storage/postgres/statements.ts";
 import { statsStatement } from "../../../src/storage/postgres/stats.ts";
 import type { DeadFilter, EventFilter } from "imggo-webhooks";
 import { postgresStorage } from "imggo-webhooks/storage/postgres";
-import type pg from "pg";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { newEvent } from "../../support/new-event.ts";
 import { connectPg, openPool } from "../../support/postgres-clients.ts";
