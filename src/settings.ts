@@ -42,6 +42,9 @@ export interface ImgGoSettings {
   readonly path: string;
 }
 
+/** What works on the storage goes by: it needs no secret. */
+export type StorageSettings = Pick<Settings, "storage" | "spool" | "forward">;
+
 /** An environment. Names that are no settings are left alone. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -184,29 +187,17 @@ const configOnly: readonly (keyof Config)[] = ["processors", "dedupeKey", "worke
  */
 export function readSettings(env: Environment, config: Config = {}): Settings {
   const gathered = gather(env, config);
-  const parsed = v.safeParse(schema, gathered.values);
-  const problems = [
-    ...(parsed.issues ?? []).map((issue) => sentence(issue, gathered)),
+  const settings = read(schema, gathered, [
     ...spoolProblems(gathered),
     ...forwardProblems(gathered, config),
     ...configProblems(config),
-  ];
-  if (!parsed.success || problems.length > 0) throw new SettingsError(problems);
-
-  const settings = parsed.output;
-  const secret = settings.FORWARD_SECRET;
+  ]);
   return {
     secrets: [settings.WEBHOOK_SECRET, settings.WEBHOOK_SECRET_PREVIOUS ?? []].flat(),
     port: settings.PORT,
     host: settings.HOST,
     path: settings.WEBHOOK_PATH,
-    storage: settings.STORAGE_URL,
-    spool: settings.SPOOL_URL,
-    forward: settings.FORWARD_URL === undefined ? undefined : {
-      url: settings.FORWARD_URL,
-      ...(secret === undefined ? {} : { secret }),
-      allowPrivate: settings.FORWARD_ALLOW_PRIVATE,
-    },
+    ...storageSettings(settings),
     imggo: { apiKey: settings.IMGGO_API_KEY, baseUrl: settings.IMGGO_BASE_URL },
     role: settings.ROLE,
     maxBodyBytes: settings.MAX_BODY_BYTES,
@@ -221,17 +212,57 @@ export function readSettings(env: Environment, config: Config = {}): Settings {
  * @throws {SettingsError} which names every bad one of them.
  */
 export function readImgGoSettings(env: Environment, config: Config = {}): ImgGoSettings {
-  const gathered = gather(env, config);
   const some = v.object({
     ...v.pick(schema, ["IMGGO_BASE_URL", "WEBHOOK_PATH"]).entries,
     IMGGO_API_KEY: v.optional(schema.entries.IMGGO_API_KEY.wrapped, ""),
   });
-  const parsed = v.safeParse(some, gathered.values);
-  if (!parsed.success) {
-    throw new SettingsError(parsed.issues.map((issue) => sentence(issue, gathered)));
-  }
-  const { IMGGO_API_KEY: apiKey, IMGGO_BASE_URL: baseUrl, WEBHOOK_PATH: path } = parsed.output;
+  const settings = read(some, gather(env, config));
+  const { IMGGO_API_KEY: apiKey, IMGGO_BASE_URL: baseUrl, WEBHOOK_PATH: path } = settings;
   return { apiKey, baseUrl, path };
+}
+
+const storageSchema = v.pick(schema, [
+  "STORAGE_URL",
+  "SPOOL_URL",
+  "FORWARD_URL",
+  "FORWARD_SECRET",
+  "FORWARD_ALLOW_PRIVATE",
+]);
+
+/**
+ * The same, of just those settings that working on the storage takes, with the processors' names.
+ *
+ * @throws {SettingsError} which names every bad one of them.
+ */
+export function readStorageSettings(env: Environment, config: Config = {}): StorageSettings {
+  const gathered = gather(env, config);
+  const problems = [...spoolProblems(gathered), ...forwardProblems(gathered, config)];
+  return storageSettings(read(storageSchema, gathered, problems));
+}
+
+function storageSettings(settings: v.InferOutput<typeof storageSchema>): StorageSettings {
+  const { FORWARD_URL: url, FORWARD_SECRET: secret } = settings;
+  return {
+    storage: settings.STORAGE_URL,
+    spool: settings.SPOOL_URL,
+    forward: url === undefined ? undefined : {
+      url,
+      ...(secret === undefined ? {} : { secret }),
+      allowPrivate: settings.FORWARD_ALLOW_PRIVATE,
+    },
+  };
+}
+
+/** What was gathered, in the form of a schema; all that is wrong with it is one error. */
+function read<Schema extends v.GenericSchema>(
+  schema: Schema,
+  gathered: Gathered,
+  more: readonly string[] = [],
+): v.InferOutput<Schema> {
+  const parsed = v.safeParse(schema, gathered.values);
+  const problems = (parsed.issues ?? []).map((issue) => sentence(issue, gathered)).concat(more);
+  if (!parsed.success || problems.length > 0) throw new SettingsError(problems);
+  return parsed.output;
 }
 
 function sentence({ path, message }: v.BaseIssue<unknown>, { labels }: Gathered): string {

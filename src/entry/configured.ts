@@ -10,7 +10,7 @@ import type { Settings } from "../settings.ts";
 
 /** The processors that are named, or the one that logs where none is. */
 export function processorsOf(
-  { forward: target }: Settings,
+  { forward: target }: Pick<Settings, "forward">,
   config: Config,
 ): Record<string, Processor> {
   const named = { ...(target && { forward: forward(target) }), ...config.processors };
