@@ -4,6 +4,7 @@ import { type Listening, serve } from "../entry/serve.ts";
 import { toHex } from "../hex.ts";
 import { healthPath } from "../paths.ts";
 import { commandName } from "./command-name.ts";
+import { addConfigOption } from "./config-option.ts";
 import { currentListen } from "./current-listen.ts";
 import { devSessionFile, readDevSession, writeDevSession } from "./dev-session.ts";
 import { expose, type Exposure } from "./exposure.ts";
@@ -19,10 +20,8 @@ interface DevFlags {
 
 /** `dev`: a receiver for trying things out, without any set-up. */
 export function addDev(program: Command): Command {
-  return program
-    .command("dev")
+  return addConfigOption(program.command("dev"))
     .description("receive on this machine, without any set-up: a secret is made and kept")
-    .option("--config <file>", "the configuration file (default: imggo.config.ts, if it is there)")
     .option("--tunnel", "let ImgGo reach it by ngrok, registered for as long as it runs")
     .action(async ({ config, tunnel, json }: DevFlags) => {
       const openTunnel = tunnel && await prepareTunnel();

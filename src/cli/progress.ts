@@ -6,11 +6,36 @@ export async function withProgress<T>(
   text: string,
   work: Promise<T>,
 ): Promise<T> {
-  const silent = json || !process.stderr.isTTY;
-  const timer = setTimeout(() => silent || process.stderr.write(`${text}\n`), 1_000);
+  const timer = setTimeout(() => isSilent(json) || process.stderr.write(`${text}\n`), 1_000);
   try {
     return await work;
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Says on a terminal, in one line that changes, how far something came. */
+export interface Progress {
+  (text: string): void;
+  /** Takes the line away. */
+  end(): void;
+}
+
+/** A line of progress, which nobody sees of what is over within a second. */
+export function createProgress(json: boolean | undefined): Progress {
+  const startedAt = performance.now();
+  let shown = false;
+  const progress = (text: string) => {
+    if (isSilent(json) || performance.now() - startedAt < 1_000) return;
+    shown = true;
+    process.stderr.write(`\r${text}\x1b[K`);
+  };
+  const end = () => {
+    if (shown) process.stderr.write("\r\x1b[K");
+  };
+  return Object.assign(progress, { end });
+}
+
+function isSilent(json: boolean | undefined): boolean {
+  return json === true || !process.stderr.isTTY;
 }

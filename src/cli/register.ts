@@ -3,13 +3,14 @@ import type { Drift, EnsuredWebhook } from "../imggo.ts";
 import { isPrivateHost } from "../processor/private-host.ts";
 import { secretProblem } from "../signature.ts";
 import { commandName } from "./command-name.ts";
+import { addConfigOption } from "./config-option.ts";
 import { type EnvFile, openEnvFile } from "./env-file.ts";
 import { ExpectedError } from "./expected-error.ts";
 import { openImgGo } from "./imggo.ts";
 import { readInput } from "./input.ts";
 import { colored, print, warn } from "./output.ts";
 import { withProgress } from "./progress.ts";
-import { visible } from "./table.ts";
+import { visible } from "./visible.ts";
 
 interface RegisterFlags {
   readonly url: string;
@@ -24,8 +25,7 @@ interface RegisterFlags {
 
 /** `register`: makes ImgGo send to a URL. */
 export function addRegister(program: Command): Command {
-  return program
-    .command("register")
+  return addConfigOption(program.command("register"))
     .description("register a webhook at ImgGo, once: where it is registered it says so")
     .requiredOption("--url <url>", "where the receiver is reached from outside")
     .option("--events <names>", "what is sent, with commas", "job.succeeded,job.failed")
@@ -33,7 +33,6 @@ export function addRegister(program: Command): Command {
     .option("--fix", "delete a webhook that is registered in another way, and register it anew")
     .option("--secret <value>", "a secret of your own; - for standard input (default: ImgGo's)")
     .option("--allow-http", "take an http: URL too: results are sent for all to read")
-    .option("--config <file>", "the configuration file (default: imggo.config.ts, if it is there)")
     .action(register);
 }
 

@@ -1,6 +1,7 @@
 import process from "node:process";
 import type { Command } from "commander";
 import { serve } from "../entry/serve.ts";
+import { addConfigOption } from "./config-option.ts";
 import { currentListen } from "./current-listen.ts";
 
 interface ServeFlags {
@@ -11,10 +12,8 @@ interface ServeFlags {
 
 /** `serve`: production. */
 export function addServe(program: Command): Command {
-  return program
-    .command("serve")
+  return addConfigOption(program.command("serve"))
     .description("receive and process, in production: settings from the environment")
-    .option("--config <file>", "the configuration file (default: imggo.config.ts, if it is there)")
     .option("--role <role>", "all, receiver or worker (default: ROLE, or all)")
     .action(async ({ config, role, json }: ServeFlags) => {
       await serve(await currentListen(), {

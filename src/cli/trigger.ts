@@ -1,5 +1,5 @@
 import process from "node:process";
-import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { Argument, type Command, Option } from "commander";
 import { describeError } from "../describe-error.ts";
 import { sign, signatureHeader } from "../signature.ts";
 import { commandName } from "./command-name.ts";
@@ -14,6 +14,7 @@ import {
   sampleNames,
 } from "./sample-event.ts";
 import { defaultTarget } from "./target.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 interface TriggerFlags {
   readonly to?: string;
@@ -144,13 +145,4 @@ async function readResult(file: string): Promise<unknown> {
   } catch (cause) {
     throw new ExpectedError(2, `--result expects a file of JSON; ${file} is not.`, { cause });
   }
-}
-
-function wholeNumber(from: number): (text: string) => number {
-  return (text) => {
-    if (!/^\d+$/.test(text) || Number(text) < from) {
-      throw new InvalidArgumentError(`Expected a whole number from ${from}.`);
-    }
-    return Number(text);
-  };
 }

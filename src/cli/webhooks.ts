@@ -2,33 +2,39 @@ import process from "node:process";
 import type { Command } from "commander";
 import { ImgGoError } from "../imggo/errors.ts";
 import { commandName } from "./command-name.ts";
+import { addConfigOption } from "./config-option.ts";
 import { ExpectedError } from "./expected-error.ts";
 import { openImgGo } from "./imggo.ts";
 import { print } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { relativeTime } from "./relative-time.ts";
-import { table } from "./table.ts";
+import { type Column, table } from "./table.ts";
 
 interface WebhooksFlags {
   readonly config?: string;
   readonly json?: true;
 }
 
-const configHelp = "the configuration file (default: imggo.config.ts, if it is there)";
+const columns: readonly Column[] = [
+  { title: "ID", isWhole: true },
+  { title: "URL" },
+  { title: "EVENTS" },
+  { title: "ACTIVE" },
+  { title: "CREATED" },
+  { title: "LAST SENT" },
+];
 
 /** `webhooks`: those that are registered at ImgGo. */
 export function addWebhooks(program: Command): Command {
   const command = program
     .command("webhooks")
     .description("list and delete the webhooks that are registered at ImgGo");
-  command.command("list")
+  addConfigOption(command.command("list"))
     .description("print every webhook of the account of IMGGO_API_KEY")
-    .option("--config <file>", configHelp)
     .action(list);
-  command.command("delete")
+  addConfigOption(command.command("delete"))
     .description("delete a webhook: ImgGo sends nothing more to its URL")
     .argument("<id>", "its id, as `webhooks list` prints it")
-    .option("--config <file>", configHelp)
     .action(remove);
   return command;
 }
@@ -57,8 +63,7 @@ async function list({ config, json }: WebhooksFlags): Promise<void> {
     createdAt === undefined ? "" : relativeTime(createdAt),
     relativeTime(lastTriggeredAt),
   ]);
-  const titles = ["ID", "URL", "EVENTS", "ACTIVE", "CREATED", "LAST SENT"];
-  process.stdout.write(`${table(titles, rows)}\n`);
+  process.stdout.write(`${table(columns, rows)}\n`);
 }
 
 async function remove(id: string, { config, json }: WebhooksFlags): Promise<void> {
