@@ -4,13 +4,21 @@ import process from "node:process";
 import { Command, CommanderError } from "commander";
 import { ImgGoError } from "../imggo/errors.ts";
 import { SettingsError } from "../settings.ts";
+import { StorageError } from "../storage/storage.ts";
 import { addDev } from "./dev.ts";
+import { addDoctor } from "./doctor.ts";
+import { addEvents } from "./events.ts";
 import { ExpectedError } from "./expected-error.ts";
+import { jsonOf } from "./output.ts";
+import { addRedrive } from "./redrive.ts";
 import { addRegister } from "./register.ts";
+import { addRejections } from "./rejections.ts";
 import { addServe } from "./serve.ts";
 import { addSign } from "./sign.ts";
+import { addStats } from "./stats.ts";
 import { addTrigger } from "./trigger.ts";
 import { addVerify } from "./verify.ts";
+import { visibleLines } from "./visible.ts";
 import { addWebhooks } from "./webhooks.ts";
 
 const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
@@ -22,13 +30,25 @@ const program = new Command("imggo-webhooks")
   .version(JSON.parse(manifest).version)
   .exitOverride()
   .configureOutput({
-    outputError: (text, write) =>
-      write(json ? `${JSON.stringify({ error: text.trim() })}\n` : text),
+    outputError: (text, write) => write(json ? `${jsonOf({ error: text.trim() })}\n` : text),
   })
   .configureHelp({ sortSubcommands: false })
   .showSuggestionAfterError();
 
-const adding = [addDev, addServe, addTrigger, addSign, addVerify, addRegister, addWebhooks];
+const adding = [
+  addDev,
+  addServe,
+  addTrigger,
+  addSign,
+  addVerify,
+  addRegister,
+  addWebhooks,
+  addEvents,
+  addRedrive,
+  addStats,
+  addRejections,
+  addDoctor,
+];
 for (const add of adding) {
   const command = add(program);
   // Of a verb that has verbs of its own, those take the option.
@@ -36,11 +56,22 @@ for (const add of adding) {
   for (const verb of verbs) verb.option("--json", "print JSON, one object a line").exitOverride();
 }
 
+// Whoever reads the first lines only, such as `head`, has what it wants.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: { code?: string }) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit();
+  });
+}
+
 try {
   await program.parseAsync(process.argv);
 } catch (error) {
   process.exitCode = report(error);
 }
+// What a configuration opened may keep the process from ending by itself.
+await Promise.all([process.stdout, process.stderr].map(flushed));
+process.exit();
 
 /** Prints what is to be said of an error; its exit code. */
 function report(error: unknown): number {
@@ -49,7 +80,7 @@ function report(error: unknown): number {
   const exitCode = exitCodeOf(error);
   if (exitCode === undefined || !(error instanceof Error)) throw error;
   process.stderr.write(
-    json ? `${JSON.stringify({ error: error.message })}\n` : `${error.message}\n`,
+    `${json ? jsonOf({ error: error.message }) : visibleLines(error.message)}\n`,
   );
   return exitCode;
 }
@@ -58,5 +89,9 @@ function report(error: unknown): number {
 function exitCodeOf(error: unknown): 1 | 2 | undefined {
   if (error instanceof ExpectedError) return error.exitCode;
   if (error instanceof SettingsError) return 2;
-  return error instanceof ImgGoError ? 1 : undefined;
+  return error instanceof ImgGoError || error instanceof StorageError ? 1 : undefined;
+}
+
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write("", () => resolve()));
 }
