@@ -1,5 +1,6 @@
 import process from "node:process";
 import { type Command, InvalidArgumentError } from "commander";
+import { describeError } from "../describe-error.ts";
 import { addConfigOption } from "./config-option.ts";
 import type { Check, Finding } from "./doctor/check.ts";
 import { clockCheck } from "./doctor/clock.ts";
@@ -8,7 +9,7 @@ import { publicUrlCheck } from "./doctor/public-url.ts";
 import { registrationCheck } from "./doctor/registration.ts";
 import { roundTripCheck } from "./doctor/round-trip.ts";
 import { secretCheck, settingsCheck } from "./doctor/settings.ts";
-import { gatherSituation } from "./doctor/situation.ts";
+import { attempt, gatherSituation } from "./doctor/situation.ts";
 import { diskCheck, spoolCheck, sqliteCheck, storageCheck } from "./doctor/storage.ts";
 import { type Color, colored, print } from "./output.ts";
 import { withProgress } from "./progress.ts";
@@ -73,7 +74,8 @@ async function doctor({ url, config, json }: DoctorFlags): Promise<void> {
   if (counts.failed > 0) process.exitCode = 1;
 
   async function run({ run }: Check): Promise<Finding> {
-    return await run(situation);
+    const [finding, error] = await attempt(() => run(situation));
+    return finding ?? { status: "failed", message: describeError(error) };
   }
 }
 

@@ -53,7 +53,11 @@ async function redrive(flags: RedriveFlags): Promise<void> {
       return warn(json, `Stopped at ${count} of ${total}: the others are dead as before.`);
     }
     const left = await storage.countDead(filter);
-    if (left > 0) warn(json, `${counted(left)} died meanwhile: see \`events list\` for why.`);
+    if (left === 0) return;
+    warn(
+      json,
+      `${counted(left)} died meanwhile: \`events list --delivery-state dead\` prints them.`,
+    );
   });
 }
 

@@ -1,3 +1,4 @@
+import { isPrivateHost } from "../../processor/private-host.ts";
 import { type Check, skipped } from "./check.ts";
 import { attempt } from "./situation.ts";
 
@@ -8,7 +9,9 @@ const mostMs = 30_000;
 export const clockCheck: Check = {
   name: "clock",
   async run({ imggo, url }) {
-    const asked = [imggo?.baseUrl ?? [], url?.href ?? []].flat();
+    // What is private may well be this machine.
+    const isElsewhere = url !== undefined && !isPrivateHost(url.hostname);
+    const asked = [imggo?.baseUrl ?? [], isElsewhere ? url.href : []].flat();
     for (const place of asked) {
       const [aheadMs] = await attempt(() => aheadOf(place));
       if (aheadMs === undefined) continue;

@@ -70,15 +70,20 @@ export const roundTripCheck: Check = {
     }
     if (storage === undefined) {
       return {
-        status: "warning",
-        message: `A signed event was taken as ${id}, but there is no storage to find it in.`,
-        advice: "See the check of the storage above.",
+        status: "failed",
+        message:
+          `A signed event was taken as ${id}, but the storage of these settings is not there.`,
+        advice: notHere,
         fields: { id },
       };
     }
     return await found(storage, id, tookMs);
   },
 };
+
+const notHere =
+  "Give the server and this command the same STORAGE_URL and working folder. While its " +
+  "storage fails, a server may have put it in its spool.";
 
 interface Answer {
   readonly http: number;
@@ -139,8 +144,7 @@ async function found(storage: Storage, id: string, tookMs: number): Promise<Find
   return {
     status: "failed",
     message: `A signed event was taken as ${id}, but is not in the storage of these settings.`,
-    advice: "Give the server and this command the same STORAGE_URL and working folder. While its " +
-      "storage fails, a server may have put it in its spool.",
+    advice: notHere,
     fields: { id },
   };
 }
