@@ -23,6 +23,7 @@ export async function prepareStorage(
   { rejections = 0, overdue = [] }: PreparedRest = {},
 ): Promise<void> {
   const storage = sqliteStorage(file);
+  await storage.ping();
   for (const { outcomes = {}, error = "Error: it broke", ...fields } of events) {
     const event = await newEvent(fields);
     await storage.accept(event);
