@@ -1,4 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import type { Config } from "../config.ts";
 
 /** What `dev` leaves in the working folder, so that the other verbs find it without arguments. */
 export interface DevSession {
@@ -27,6 +28,12 @@ export function readDevSession(): DevSession {
   } catch {
     return {};
   }
+}
+
+/** A configuration, where it names no secret with the one that `dev` made and uses in this folder. */
+export function withDevSecret(config: Config): Config {
+  const { usesSecret, secret } = readDevSession();
+  return { ...(usesSecret && secret && { secret }), ...config };
 }
 
 /** Keeps a session, readable by its owner only and out of git. */

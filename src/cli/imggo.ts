@@ -1,4 +1,5 @@
 import process from "node:process";
+import type { Config } from "../config.ts";
 import { loadConfig } from "../entry/load-config.ts";
 import { createImgGoClient, type ImgGoClient } from "../imggo.ts";
 import { readImgGoSettings } from "../settings.ts";
@@ -15,7 +16,11 @@ export interface ImgGoAccess extends ImgGoClient {
  * @param configFile Default the one in the working folder, if there is one.
  */
 export async function openImgGo(configFile?: string): Promise<ImgGoAccess> {
-  const config = await loadConfig(configFile);
+  return imgGoOf(await loadConfig(configFile));
+}
+
+/** The same, of a configuration that is loaded. */
+export function imgGoOf(config: Config): ImgGoAccess {
   const { apiKey, baseUrl, path } = readImgGoSettings(process.env, config);
   return { ...createImgGoClient({ apiKey, baseUrl }), path };
 }

@@ -21,3 +21,14 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
     for (const signal of signals) process.off(signal, stop);
   }
 }
+
+/** Waits for what a signal breaks off. False: it was broken off. */
+export async function untilAborted(signal: AbortSignal, work: Promise<unknown>): Promise<boolean> {
+  try {
+    await work;
+    return true;
+  } catch (error) {
+    if (signal.aborted) return false;
+    throw error;
+  }
+}

@@ -3,13 +3,16 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { Command, CommanderError } from "commander";
 import { ImgGoError } from "../imggo/errors.ts";
+import { ReconcileError } from "../reconcile/options.ts";
 import { SettingsError } from "../settings.ts";
 import { StorageError } from "../storage/storage.ts";
 import { addDev } from "./dev.ts";
 import { addDoctor } from "./doctor.ts";
 import { addEvents } from "./events.ts";
+import { addExpect } from "./expect.ts";
 import { ExpectedError } from "./expected-error.ts";
 import { jsonOf } from "./output.ts";
+import { addReconcile } from "./reconcile.ts";
 import { addRedrive } from "./redrive.ts";
 import { addRegister } from "./register.ts";
 import { addRejections } from "./rejections.ts";
@@ -47,6 +50,8 @@ const adding = [
   addRedrive,
   addStats,
   addRejections,
+  addExpect,
+  addReconcile,
   addDoctor,
 ];
 for (const add of adding) {
@@ -89,7 +94,8 @@ function report(error: unknown): number {
 function exitCodeOf(error: unknown): 1 | 2 | undefined {
   if (error instanceof ExpectedError) return error.exitCode;
   if (error instanceof SettingsError) return 2;
-  return error instanceof ImgGoError || error instanceof StorageError ? 1 : undefined;
+  const kinds = [ImgGoError, StorageError, ReconcileError];
+  return kinds.some((kind) => error instanceof kind) ? 1 : undefined;
 }
 
 function flushed(stream: NodeJS.WriteStream): Promise<void> {

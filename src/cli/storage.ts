@@ -6,6 +6,7 @@ import { processorsOf } from "../entry/configured.ts";
 import { loadConfig } from "../entry/load-config.ts";
 import { openStorage } from "../entry/open-storage.ts";
 import { type Logger, silentLogger } from "../logger.ts";
+import type { Processor } from "../processor/processor.ts";
 import { readStorageSettings, SettingsError } from "../settings.ts";
 import { type Storage, StorageError } from "../storage/storage.ts";
 import { parseStorageUrl } from "../storage/url.ts";
@@ -21,8 +22,8 @@ export interface StorageFlags {
 /** A storage that answers, and what the settings say of those who share it. */
 export interface OpenStorage {
   readonly storage: Storage;
-  /** The names of the processors that a server of these settings has. */
-  readonly processors: readonly string[];
+  /** Those that a server of these settings has, by name. */
+  readonly processors: Readonly<Record<string, Processor>>;
   readonly config: Config;
 }
 
@@ -39,7 +40,7 @@ export async function withStorage<T>(
     openExisting(settings.storage),
   );
   try {
-    return await work({ storage, processors: Object.keys(processorsOf(settings, config)), config });
+    return await work({ storage, processors: processorsOf(settings, config), config });
   } finally {
     // What was done is done, and the process ends in any case.
     await storage.close().catch(() => {});

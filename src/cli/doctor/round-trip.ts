@@ -3,6 +3,7 @@ import { describeError } from "../../describe-error.ts";
 import { sign, signatureHeader } from "../../signature.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { type Check, type Finding, skipped } from "./check.ts";
+import { forgetRejection } from "./forget-rejection.ts";
 import { attempt } from "./situation.ts";
 
 // No end of a job: it is stored as ignored, and no processor gets it.
@@ -59,6 +60,10 @@ export const roundTripCheck: Check = {
       };
     }
     const { id, status } = answer;
+    if (answer.code === "invalid_signature" && storage !== undefined) {
+      // Where it cannot be taken away, it goes by itself within a day.
+      await attempt(() => forgetRejection(storage, answer.signature));
+    }
     if (answer.http !== 200 || status !== "ignored" || id === undefined) return refused(answer);
     if (tookMs > answerWithinMs) {
       return {
@@ -86,6 +91,8 @@ const notHere =
   "storage fails, a server may have put it in its spool.";
 
 interface Answer {
+  /** In hexadecimal, of what was sent. */
+  readonly signature: string;
   readonly http: number;
   readonly status?: unknown;
   readonly code?: unknown;
@@ -98,16 +105,23 @@ async function send(url: URL, secret: string): Promise<Answer> {
     probe_id: crypto.randomUUID(),
     timestamp: new Date().toISOString(),
   });
+  const signature = await sign(body, secret);
   const response = await fetch(url, {
     method: "POST",
-    headers: { "Content-Type": "application/json", [signatureHeader]: await sign(body, secret) },
+    headers: { "Content-Type": "application/json", [signatureHeader]: signature },
     body,
     redirect: "manual",
     signal: AbortSignal.timeout(timeoutMs),
   });
   const [json] = await attempt(async () => Object(await response.json()));
   const id = typeof json?.id === "string" ? json.id : undefined;
-  return { http: response.status, status: json?.status, code: json?.code, id };
+  return {
+    signature: signature.replace("sha256=", ""),
+    http: response.status,
+    status: json?.status,
+    code: json?.code,
+    id,
+  };
 }
 
 function refused({ http, code }: Answer): Finding {

@@ -9,7 +9,7 @@ import {
   SettingsError,
 } from "../../settings.ts";
 import { StorageError } from "../../storage/storage.ts";
-import { readDevSession } from "../dev-session.ts";
+import { withDevSecret } from "../dev-session.ts";
 import { openExisting } from "../storage.ts";
 import type { Situation } from "./check.ts";
 
@@ -24,8 +24,7 @@ export async function gatherSituation(
   const read = <T>(reader: (env: typeof process.env, config: Config) => T) =>
     attempt(() => {
       if (config === undefined) throw unreadable;
-      const { usesSecret, secret } = readDevSession();
-      return reader(process.env, { ...(usesSecret && secret && { secret }), ...config });
+      return reader(process.env, withDevSecret(config));
     });
   const [settings, problem] = await read(readSettings);
   const [storageSettings] = await read(readStorageSettings);

@@ -29,7 +29,7 @@ async function redeliver(id: string, { processor, ...flags }: RedeliverFlags): P
       );
     }
     const known = deliveries.map((delivery) => delivery.processor);
-    if (processor !== undefined) checkName(processor, [...known, ...processors]);
+    if (processor !== undefined) checkName(processor, [...known, ...Object.keys(processors)]);
     if (processor === undefined && known.length === 0) {
       throw new ExpectedError(
         1,
