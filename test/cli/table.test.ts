@@ -1,32 +1,32 @@
 import { expect, test } from "vitest";
 import { relativeTime } from "../../src/cli/relative-time.ts";
-import { table, visible } from "../../src/cli/table.ts";
+import { table } from "../../src/cli/table.ts";
+import { visible } from "../../src/cli/visible.ts";
 
-const titles = ["ID", "URL", "EVENTS"];
-const row = ["0123456789", "https://example.com/webhook", "job.succeeded, job.failed"];
+const columns = [{ title: "ID", isWhole: true }, { title: "TEXT" }, { title: "NOTE" }] as const;
 
-test("table() makes its columns as wide as what is in them", () => {
-  expect(table(titles, [row, ["1", "é", "x"]])).toBe([
-    "ID          URL                          EVENTS",
-    "0123456789  https://example.com/webhook  job.succeeded, job.failed",
-    "1           é                            x",
-  ].join("\n"));
-  expect(table(titles, [])).toBe("ID  URL  EVENTS");
+test("table() cuts the widest columns to the width, and never a whole one", () => {
+  const id = "evt_".padEnd(30, "0");
+  const lines = table(columns, [[id, "long ".repeat(20), "a note"]], 60).split("\n");
+  expect(lines[1]).toMatch(new RegExp(`^${id}  (?:long )+.*…  a note$`));
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(60);
+  const [, narrow] = table(columns, [[id, "long ".repeat(20), "a note"]], 10).split("\n");
+  expect(narrow).toBe(`${id}  long lo…  a note`);
 });
 
-test("table() fits a terminal by cutting the widest columns, never the first", () => {
-  expect(table(titles, [row], 50)).toBe([
-    "ID          URL                 EVENTS",
-    "0123456789  https://example.c…  job.succeeded, jo…",
-  ].join("\n"));
-  expect(table(titles, [row], 10)).toBe([
-    "ID          URL       EVENTS",
-    "0123456789  https:/…  job.suc…",
-  ].join("\n"));
+test("table() cuts nothing where there is room", () => {
+  expect(table(columns, [["1", "text", ""], ["22", "", "note"]], Infinity)).toBe(
+    "ID  TEXT  NOTE\n1   text\n22        note",
+  );
 });
 
-test("table() shows what would move a terminal's cursor or turn its text", () => {
-  expect(table(["A"], [["x\u001b[2Jy\r\n\u202ez"]])).toBe("A\nx\ufffd[2Jy\ufffd\ufffd\ufffdz");
+test("table() shows no character that a terminal acts on", () => {
+  const text = table(columns, [["\u001b[31m", "a\nb\u009b", "\u202e\u2028"]]);
+  expect(text.split("\n")).toHaveLength(2);
+  expect(text).not.toMatch(/[^\P{Cc}\n]|\p{Bidi_Control}|\u2028/u);
+});
+
+test("visible() leaves alone what a terminal only shows", () => {
   expect(visible("Käse 一 😀")).toBe("Käse 一 😀");
 });
 
