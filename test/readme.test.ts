@@ -136,7 +136,10 @@ describe("the README", () => {
     for (const [, name = ""] of text.matchAll(/npm run (?:-s )?([a-z][\w:]*)/g)) {
       expect(Object.keys(scripts)).toContain(name);
     }
-    const settings = await readFile(join(root, "src/settings.ts"), "utf8");
+    const files = ["src/settings.ts", "src/cli/tunnel.ts"].map((file) =>
+      readFile(join(root, file), "utf8")
+    );
+    const settings = (await Promise.all(files)).join();
     for (const [, name = ""] of text.matchAll(/`([A-Z][A-Z_]{3,})`/g)) {
       expect(settings).toContain(name);
     }

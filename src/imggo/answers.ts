@@ -86,12 +86,12 @@ const items = v.array(v.unknown());
 /** What a list holds: `data`, `data.data` or `data` by the items' own name. */
 export function readItems(answer: Answer, name: "webhooks" | "jobs"): unknown[] {
   const expected = `expected \`data\`, \`data.data\` or \`data.${name}\` to be a list`;
+  const within = (key: string) =>
+    v.pipe(v.looseObject({ [key]: items }), v.transform((data) => data[key] as unknown[]));
   const list = v.object({
-    data: v.union([items, v.object({ data: items }), v.looseObject({ [name]: items })], expected),
+    data: v.union([items, within("data"), within(name)], expected),
   }, expected);
-  const { data } = read(list, answer, `a list of ${name}`);
-  return Array.isArray(data) ? data : (data as Record<string, unknown[]>)["data"] ??
-    (data as Record<string, unknown[]>)[name] ?? [];
+  return read(list, answer, `a list of ${name}`).data;
 }
 
 /**

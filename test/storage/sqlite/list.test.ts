@@ -38,7 +38,9 @@ async function listed(filter: EventFilter) {
   const storage = sqliteStorage(path);
   const numbers: number[] = [];
   let pages = 0;
-  for (let cursor: string | null | undefined; cursor !== null; pages++) {
+  let cursor: string | null | undefined;
+  while (cursor !== null) {
+    pages++;
     const page = await storage.list({ ...filter, limit: 500, ...(cursor && { cursor }) });
     expect(page.events.length).toBeLessThanOrEqual(500);
     numbers.push(...page.events.map(({ id }) => Number(id.slice("evt_".length))));
