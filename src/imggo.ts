@@ -49,7 +49,7 @@ export interface ImgGoClientOptions {
   readonly timeoutMs?: number;
   /**
    * How long a call may take with all its requests and waits, in milliseconds. A wait that would
-   * be longer is not begun. Default 60,000.
+   * be longer is not begun. Default 80,000: the longest wait for a turn, and a request.
    */
   readonly deadlineMs?: number;
 }
@@ -67,7 +67,7 @@ export interface ImgGoClient {
  */
 export function createImgGoClient(options: ImgGoClientOptions): ImgGoClient {
   const { apiKey, baseUrl = defaultBaseUrl, requestsPerMinute = 5 } = options;
-  const { timeoutMs = 15_000, deadlineMs = 60_000 } = options;
+  const { timeoutMs = 15_000, deadlineMs = 80_000 } = options;
   const positive = (value: number) =>
     Number.isInteger(value) && value >= 1 && value <= longestTimerMs
       ? undefined

@@ -8,6 +8,8 @@ import { ReconcileError, type ReconcileOptions } from "./options.ts";
 import type { Report } from "./report.ts";
 
 const pageSize = 100;
+// Pages on which nothing can be read: jobs in a state that is not documented, for instance.
+const mostBarren = 10;
 
 /**
  * Asks for jobs that are named, and for those that ImgGo lists.
@@ -64,7 +66,7 @@ export async function reconcileByHand(
     await ask(jobId, () => endOf(storage, jobId));
   }
   if (since !== undefined) {
-    for await (const job of jobsSince(Number(since), imggo, signal)) {
+    for await (const job of jobsSince(Number(since), imggo, signal, report.unreadable)) {
       signal.throwIfAborted();
       if (!report.has(job.jobId)) await listed(job);
     }
@@ -76,20 +78,27 @@ async function* jobsSince(
   since: number,
   imggo: ImgGoClient,
   signal: AbortSignal,
+  onUnreadable: (count: number) => void,
 ): AsyncGenerator<Job> {
   const seen = new Set<string>();
   const isOld = ({ createdAt }: Job) => createdAt !== undefined && Date.parse(createdAt) < since;
+  let barren = 0;
   for (let page = 1, more = true; more; page++) {
-    const { jobs, hasMore } = await imggo.jobs.list({ page, perPage: pageSize, signal })
+    const { jobs, unreadable, hasMore } = await imggo.jobs
+      .list({ page, perPage: pageSize, signal })
       .catch((error: unknown) => {
         signal.throwIfAborted();
         throw failureOf(error).kind === "denied" ? listRefused(error) : error;
       });
-    // New jobs move those before them to the next page. One that has nothing else is the same again.
+    onUnreadable(unreadable);
+    // New jobs move those before them to the next page.
     const fresh = jobs.filter(({ jobId }) => !seen.has(jobId));
     for (const job of fresh) seen.add(job.jobId);
     yield* fresh.filter((job) => !isOld(job));
-    more = hasMore && !jobs.some(isOld) && (fresh.length > 0 || jobs.length === 0);
+    barren = fresh.length > 0 ? 0 : barren + 1;
+    // A page without anything new is the one before again.
+    const isAtEnd = jobs.some(isOld) || barren === (jobs.length > 0 ? 1 : mostBarren);
+    more = hasMore && !isAtEnd;
   }
 }
 

@@ -62,6 +62,8 @@ export interface ReconcileResult {
   /** How many jobs are what. */
   readonly counts: Readonly<Record<ReconcileOutcome, number>>;
   readonly jobs: readonly ReconciledJob[];
+  /** How many of ImgGo's lists could not be read, for instance of an unknown status. */
+  readonly unreadable: number;
 }
 
 /** Why `reconcile()` can do nothing at all. */

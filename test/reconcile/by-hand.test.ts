@@ -1,8 +1,10 @@
 import { createReceiver, ReconcileError } from "imggo-webhooks";
+import { createImgGoClient } from "imggo-webhooks/imggo";
 import { memoryStorage } from "imggo-webhooks/storage/memory";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createSender } from "../support/imggo-sender.ts";
 import { setUp } from "../support/reconcile-under-test.ts";
+import { scriptedFetch } from "../support/scripted-fetch.ts";
 import { secret } from "../support/signed-request.ts";
 
 const ended = { status: "succeeded", result: { total: 7 } } as const;
@@ -82,6 +84,35 @@ test("reconcile() asks for a listed job alone where the list lacks its result", 
   expect(asked().filter((path) => path === "/jobs/j-1")).toHaveLength(1);
   await receiver.drain();
   expect(processed.items).toMatchObject([{ data: { result: 1 } }]);
+});
+
+test("reconcile() ends where no page of a list can be read", async () => {
+  const { receiver, service, asked } = await setUp();
+  const body = { success: true, data: { jobs: [{ id: "j-1", status: "cancelled" }] } };
+  service.faults.push(...Array.from({ length: 20 }, () => ({ kind: { status: 200, body } })));
+  const { counts, unreadable } = await receiver.reconcile({ since: 0 });
+  expect({ counts, unreadable }).toEqual({ counts: none, unreadable: 10 });
+  expect(asked()).toHaveLength(10);
+});
+
+test("reconcile() asks for as many as are named, at the rate of the free plan", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { fetch, requests } = scriptedFetch(({ url }) =>
+    Response.json({
+      success: true,
+      data: { id: url.split("/").at(-1), status: "succeeded", result: 1 },
+    })
+  );
+  const imggo = createImgGoClient({ apiKey: "key", fetch });
+  const receiver = createReceiver({ secret, storage: memoryStorage(), imggo });
+  const startedAt = performance.now();
+  const jobIds = Array.from({ length: 12 }, (_, number) => `j-${number}`);
+  const reconciling = receiver.reconcile({ jobIds, dryRun: true });
+  await vi.advanceTimersByTimeAsync(121_000);
+  expect((await reconciling).counts).toEqual({ ...none, stored: 12 });
+  const minutes = requests.map(({ at }) => Math.floor((at - startedAt) / 60_000));
+  expect(minutes).toEqual([0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2]);
 });
 
 test("reconcile() ends where every page of a list is the same", async () => {
