@@ -49,6 +49,9 @@ export function rejectionProblems(options: RejectionOptions | false | undefined)
   if (typeof options !== "object" || options === null) {
     return ["rejections: expected an object, or false"];
   }
+  if (options.rate !== undefined && typeof options.rate?.take !== "function") {
+    return ["rejections.rate: expected what createRejectionRate() makes"];
+  }
   return limitNames.flatMap((name) => {
     const value = options[name];
     const fits = value === undefined || Number.isSafeInteger(value) && value >= 1;

@@ -313,6 +313,14 @@ describe("cloudflare() and what it cannot work with", () => {
     });
   }
 
+  test("a key to ImgGo's API without what makes a client: the log says what was expected", async () => {
+    const bindings = { ...settings, IMGGO_API_KEY: "canary-key" };
+    const workers = await start({ d1Databases, bindings });
+    expect((await post(workers, "j-1")).status).toBe(200);
+    expect(workers.output()).toContain("expected cloudflare(config, { createImgGoClient })");
+    expect(workers.output()).not.toContain("canary");
+  });
+
   test("a DATABASE_URL is left to the processors", async () => {
     const bindings = { ...settings, DATABASE_URL: "postgres://user@host/db" };
     const workers = await start({ d1Databases, bindings });

@@ -24,6 +24,10 @@ const unfit: readonly [what: string, options: Record<string, unknown>, expected:
   ["a secret that is a number", { secrets: [secret, 3] }, "secrets: expected "],
   ["no bytes of a body", { maxBodyBytes: 0 }, "maxBodyBytes: expected a whole number"],
   ["half a byte of a body", { maxBodyBytes: 1.5 }, "maxBodyBytes: expected a whole number"],
+  ["a key for a client", { imggo: "key" }, "imggo: expected a client"],
+  ["true for rejections", { rejections: true }, "rejections: expected an object, or false"],
+  ["a number for a rate", { rejections: { rate: 5 } }, "rejections.rate: expected what"],
+  ["no rejection at all", { rejections: { maxCount: 0 } }, "rejections.maxCount: expected a whole"],
   ["an unknown role", { role: "boss" }, "role: expected one of all, receiver, worker"],
   ["a number for a worker", { worker: 5 }, "worker: expected an object"],
   ["null for a worker", { worker: null }, "worker: expected an object"],
@@ -38,6 +42,8 @@ for (const [what, options, expected] of unfit) {
 
 test("createReceiver() takes options that are undefined as not given", () => {
   const names = ["secrets", "processors", "path", "basePath", "maxBodyBytes", "dedupeKey"];
-  const given = [...names, "role", "worker", "notify", "logger"].map((name) => [name, undefined]);
+  const given = [...names, "role", "worker", "notify", "imggo", "rejections", "logger"].map((
+    name,
+  ) => [name, undefined]);
   expect(() => create(Object.fromEntries(given))).not.toThrow();
 });
