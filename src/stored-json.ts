@@ -1,4 +1,3 @@
-import type { Expectation } from "./storage/expectations.ts";
 import type { Rejection } from "./storage/rejections.ts";
 import type { StorageStats, StoredEvent } from "./storage/storage.ts";
 
@@ -53,20 +52,6 @@ export function rejectionJson(
   { id, receivedAt, signature, size }: Rejection,
 ): Record<string, unknown> {
   return { id, received_at: iso(receivedAt), size, signature };
-}
-
-/** A job whose end is awaited. */
-export function expectationJson(
-  { jobId, patternId, deadlineAt, asked, askAt, lastError }: Expectation,
-): Record<string, unknown> {
-  return {
-    job_id: jobId,
-    pattern_id: patternId,
-    deadline_at: iso(deadlineAt),
-    asked,
-    ask_at: iso(askAt),
-    last_error: lastError,
-  };
 }
 
 function iso(time: number | null): string | null {

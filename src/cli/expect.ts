@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { addConfigOption } from "./config-option.ts";
 import { ExpectedError } from "./expected-error.ts";
 import { print } from "./output.ts";
@@ -17,11 +17,10 @@ export function addExpect(program: Command): Command {
   return addConfigOption(program.command("expect"))
     .description("await the ends of jobs: where one does not come, a server asks ImgGo for it")
     .argument("<jobs...>", "the ids of the jobs")
-    .option(
-      "--deadline <time>",
-      "when ImgGo is asked: 90s, 10m, 2h (default: 10m)",
-      deadline,
-      600_000,
+    .addOption(
+      new Option("--deadline <time>", "when ImgGo is asked: 90s, 10m, 2h")
+        .argParser(deadline)
+        .default(600_000, "10m"),
     )
     .option("--pattern <id>", "the pattern of the jobs")
     .action(expect);

@@ -67,7 +67,7 @@ export interface Presentation<T> {
 
 /** Prints a part of a list, and how to go on. */
 export function printPart<T>(
-  json: boolean | undefined,
+  { json, cursor }: Pick<PageFlags, "json" | "cursor">,
   { items, nextCursor }: Part<T>,
   { toJson, columns, row, none }: Presentation<T>,
 ): void {
@@ -76,7 +76,8 @@ export function printPart<T>(
     if (nextCursor !== null) print(json, "", { next_cursor: nextCursor });
     return;
   }
-  process.stdout.write(`${items.length > 0 ? table(columns, items.map(row)) : none}\n`);
+  const nothing = cursor === undefined ? none : "There are no more.";
+  process.stdout.write(`${items.length > 0 ? table(columns, items.map(row)) : nothing}\n`);
   if (nextCursor !== null) {
     process.stdout.write(`\nThere are more: add --cursor ${visible(nextCursor)}\n`);
   }

@@ -47,7 +47,7 @@ async function list(flags: ListFlags): Promise<void> {
       return { items: page.rejections, nextCursor: page.nextCursor };
     });
     const none = "Nothing was refused for its signature.";
-    printPart(flags.json, part, { toJson: rejectionJson, columns, row, none });
+    printPart(flags, part, { toJson: rejectionJson, columns, row, none });
   });
 }
 

@@ -28,7 +28,7 @@ const columns: readonly Column[] = [
 export function addWebhooks(program: Command): Command {
   const command = program
     .command("webhooks")
-    .description("list and delete the webhooks that are registered at ImgGo");
+    .description("list and delete the webhooks registered at ImgGo");
   addConfigOption(command.command("list"))
     .description("print every webhook of the account of IMGGO_API_KEY")
     .action(list);

@@ -154,6 +154,10 @@ describe("events list", () => {
   test("says that there is none", async () => {
     expect(await run(["events", "list", "--job", "nobody's"]))
       .toMatchObject({ code: 0, output: "No event is like that.\n" });
+    const { lines } = await run(["events", "list", "--limit", "4", "--json"]);
+    const { next_cursor } = JSON.parse(lines.at(-1) ?? "");
+    expect(await run(["events", "list", "--cursor", next_cursor, "--state", "ignored"]))
+      .toMatchObject({ code: 0, output: "There are no more.\n" });
     expect(await run(["events", "list", "--job", "nobody's", "--json"]))
       .toMatchObject({ code: 0, output: "" });
   });

@@ -64,7 +64,7 @@ async function list(flags: ListFlags): Promise<void> {
     });
     const isFiltered = Object.keys(filter).length > 0;
     const none = isFiltered ? "No event is like that." : "No event is stored.";
-    printPart(flags.json, part, { toJson: eventJson, columns, row, none });
+    printPart(flags, part, { toJson: eventJson, columns, row, none });
   });
 }
 
