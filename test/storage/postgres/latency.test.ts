@@ -34,7 +34,7 @@ async function postWithLatency(milliseconds: number) {
 }
 
 test("a receiver answers in time, whatever PostgreSQL's latency, and a late commit is harmless", async () => {
-  const [fast, slow, slowest] = await Promise.all([4_200, 4_600, 10_000].map(postWithLatency));
+  const [fast, slow, slowest] = await Promise.all([3_500, 4_600, 10_000].map(postWithLatency));
   expect(fast?.answer).toMatchObject({ http: 200, status: "received" });
   for (const late of [slow!, slowest!]) {
     expect(late.answer).toMatchObject({ http: 503, code: "storage_unavailable" });
