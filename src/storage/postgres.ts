@@ -53,9 +53,9 @@ const retryWithinMs = 4_000;
 const migrateWithinMs = 30_000;
 
 /**
- * Keeps events in PostgreSQL (14 or newer), for any number of receivers and workers at once. As
- * durable as the server's `synchronous_commit`, which is on by default: an event is on the server's
- * disk before its promise resolves.
+ * Keeps events in PostgreSQL (14 or newer, a database in UTF-8), for any number of receivers and
+ * workers at once. As durable as the server's `synchronous_commit`, which is on by default: an event
+ * is on the server's disk before its promise resolves.
  *
  * The tables are made, or migrated, at the first use, and until that succeeds at every use. What is
  * on the way of a request needs nothing of its session and goes through a transaction pooler;
@@ -107,8 +107,11 @@ export function postgresStorage(
         throw error;
       });
       return await work(database);
-    } catch (error) {
-      throw classify(error);
+    } catch (cause) {
+      const error = classify(cause);
+      // The schema may have been dropped.
+      if (error.code === "schema") migrated = undefined;
+      throw error;
     }
   };
 

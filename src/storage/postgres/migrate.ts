@@ -5,7 +5,8 @@ import { migrations } from "./schema.ts";
 /**
  * Makes or migrates the tables of a schema. Any number of processes may do so at once.
  *
- * @throws {StorageError} `schema`, when they are of a newer version, or the client's settings unfit.
+ * @throws {StorageError} `schema`, when they are of a newer version, or the settings of the client or
+ * of the database unfit.
  */
 export async function migrate(database: Database, schema: string): Promise<void> {
   await checkSession(database.query);
@@ -30,10 +31,11 @@ export async function migrate(database: Database, schema: string): Promise<void>
   });
 }
 
-/** Refuses settings of a client with which the statements would go wrong without a word. */
+/** Refuses settings with which the statements would go wrong, for some events only. */
 async function checkSession(query: Query): Promise<void> {
-  const [row] = await query<{ isolation_level: unknown }>(
-    "SELECT current_setting('transaction_isolation') AS isolation_level",
+  const [row] = await query<{ isolation_level: unknown; encoding: unknown }>(
+    "SELECT current_setting('transaction_isolation') AS isolation_level, " +
+      "current_setting('server_encoding') AS encoding",
   );
   if (row?.isolation_level === undefined) {
     throw new StorageError(
@@ -46,6 +48,14 @@ async function checkSession(query: Query): Promise<void> {
       "schema",
       "PostgreSQL: expected sessions whose default_transaction_isolation is read committed, got " +
         `${row.isolation_level}.`,
+    );
+  }
+  // SQL_ASCII keeps the bytes as they are; any other has no place for some names and errors.
+  if (row.encoding !== "UTF8" && row.encoding !== "SQL_ASCII") {
+    throw new StorageError(
+      "schema",
+      `PostgreSQL: expected a database whose encoding is UTF8, got ${row.encoding}. Make one by ` +
+        "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0.",
     );
   }
 }

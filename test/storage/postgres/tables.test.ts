@@ -120,6 +120,35 @@ describe.each(clients)("postgresStorage() by the client %s", (client, connect) =
     expect(await storage.prune({ receivedBefore: Date.now(), limit: 10 })).toBe(1);
   });
 
+  test("makes a schema again that is dropped while it is used", async () => {
+    const schema = `dropped_${client}`;
+    const storage = postgresStorage(connect(server.url), { schema });
+    await storage.accept(await newEvent());
+    await sql(`DROP SCHEMA ${schema} CASCADE`);
+    await expect(storage.accept(await newEvent())).rejects.toMatchObject({ code: "schema" });
+    expect(await storage.accept(await newEvent())).toMatchObject({ duplicate: false });
+    expect((await storage.list({ limit: 10 })).events).toHaveLength(1);
+  });
+
+  test.each([["LATIN1", false], ["SQL_ASCII", true]])(
+    "of a database whose encoding is %s: takes names it can keep, %s",
+    async (encoding, taken) => {
+      const database = `encoding_${encoding}_${client}`.toLowerCase();
+      await sql(`CREATE DATABASE ${database} ENCODING '${encoding}' LOCALE 'C' TEMPLATE template0`);
+      const storage = postgresStorage(connect(server.url.replace(/postgres$/, database)));
+      const accepted = storage.accept(await newEvent({ jobId: "請求書" }));
+      if (!taken) {
+        await expect(accepted).rejects.toMatchObject({
+          code: "schema",
+          message: expect.stringMatching(/expected .* encoding is UTF8, got LATIN1\./),
+        });
+        return;
+      }
+      const { id } = await accepted;
+      expect(await storage.get(id)).toMatchObject({ jobId: "請求書" });
+    },
+  );
+
   test("refuses sessions of another isolation, in which steps do not see each other", async () => {
     const role = `repeatable_${client}`;
     await sql(`CREATE ROLE ${role} LOGIN SUPERUSER PASSWORD 'a password';
