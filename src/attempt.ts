@@ -207,8 +207,12 @@ async function settle(
   for (let wait = 50;; wait = Math.min(wait * 2, 1_000)) {
     try {
       return await within(storage.settle(claim, outcome), leaseMs, noAnswer);
-    } catch {
-      logger.warn("outcome not recorded yet", { id: claim.eventId, processor: claim.processor });
+    } catch (error) {
+      logger.warn("outcome not recorded yet", {
+        id: claim.eventId,
+        processor: claim.processor,
+        error: describeError(error),
+      });
       if (performance.now() + wait > Math.min(heldUntil(), giveUpAt)) return false;
     }
     await pause(wait);

@@ -1,3 +1,4 @@
+import { describeError } from "./describe-error.ts";
 import type { Logger } from "./logger.ts";
 import type { Lease, Storage } from "./storage/storage.ts";
 
@@ -38,8 +39,12 @@ export function keepLease(
       heldUntil = askedAt + leaseMs;
       clearTimeout(expiry);
       expiry = setTimeout(lost, untilExpiry());
-    } catch {
-      logger.warn("lease not renewed", { id: lease.eventId, processor: lease.processor });
+    } catch (error) {
+      logger.warn("lease not renewed", {
+        id: lease.eventId,
+        processor: lease.processor,
+        error: describeError(error),
+      });
     }
   };
   const timer = setInterval(renew, leaseMs / 3);

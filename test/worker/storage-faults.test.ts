@@ -30,7 +30,7 @@ test("a started worker goes on asking a storage that fails, and says so once", a
 test("a worker goes on recording an outcome until the storage takes it, once", async () => {
   let runs = 0;
   let calls = 0;
-  const { worker, accept, delivery, settled } = setUp({
+  const { worker, accept, delivery, settled, log } = setUp({
     processors: { a: () => runs++ },
     faulty: ({ settle }) => ({
       settle: (lease, outcome) =>
@@ -42,6 +42,8 @@ test("a worker goes on recording an outcome until the storage takes it, once", a
   expect(runs).toBe(1);
   expect(settled.items).toHaveLength(1);
   expect(await delivery(id)).toMatchObject({ state: "succeeded", attempts: 1 });
+  const why = { processor: "a", error: "Error: connection reset" };
+  expect(log.of("outcome not recorded yet")).toMatchObject([why, why]);
 });
 
 test("a worker repeats no success that was recorded though the storage failed", async () => {
