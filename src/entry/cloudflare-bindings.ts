@@ -28,6 +28,8 @@ const expectedQueue = 'QUEUE: expected a queue, in wrangler.jsonc: "queues": { "
 const expectedNoUrl = "STORAGE_URL: expected none, as a Worker keeps events in the D1 database " +
   "that is bound as DB";
 
+const expectedNoSpool = "SPOOL_URL: expected none, as a Worker has no disk to keep a spool on";
+
 /** What a Worker works with. */
 export interface ReadBindings {
   readonly settings: Settings;
@@ -50,6 +52,7 @@ export function readBindings(env: CloudflareBindings, config: Config): ReadBindi
   if (storage === undefined) problems.push(expectedDatabase);
   if (env.QUEUE !== undefined && typeof env.QUEUE.send !== "function") problems.push(expectedQueue);
   if (typeof url === "string") problems.push(expectedNoUrl);
+  if ((variables["SPOOL_URL"] ?? config.spool) !== undefined) problems.push(expectedNoSpool);
   let settings: Settings | undefined;
   try {
     settings = readSettings(variables, { ...config, storage: storage ?? "memory:" });

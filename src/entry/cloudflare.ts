@@ -44,7 +44,8 @@ export interface CloudflareWorker {
   ) => Promise<Response>;
   /**
    * Runs what is due, as messages say that something is. When it rejects they come again. What they
-   * hold does not matter: the database knows what is to be done.
+   * hold does not matter: the database knows what is to be done. Where `ROLE` is `receiver` it does
+   * nothing, nor does `scheduled()`.
    */
   readonly queue: (batch: unknown, env: CloudflareBindings) => Promise<void>;
   /** Runs what is due: retries, and what no message told of. Asks ImgGo for what is overdue. */
@@ -120,7 +121,8 @@ export function cloudflare(
 
   const sweep = async (env: CloudflareBindings, asks: boolean): Promise<void> => {
     const kept = keep(env);
-    const { queue } = kept;
+    const { options, queue } = kept;
+    if (options.role === "receiver") return;
     const drain = asks ? kept.drain : { ...kept.drain, asks: 0 };
     const startedAt = performance.now();
     const results = await receiverOf(kept).drain(drain);

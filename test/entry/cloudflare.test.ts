@@ -119,6 +119,7 @@ describe("cloudflare() and what is due", () => {
     };
     const received = () => target.requests.map(({ headers }) => headers["idempotency-key"]);
     const first = await accept(0, 20);
+    expect(await workers.scheduled("receiver")).toBe("ok");
     expect(received()).toEqual([]);
     await workers.scheduled("alone");
     expect(received()).toHaveLength(15);
@@ -281,6 +282,10 @@ describe("cloudflare() and what it cannot work with", () => {
     "the URL of a storage": [
       { d1Databases, bindings: { ...settings, STORAGE_URL: "postgres://user:canary@host/db" } },
       ["STORAGE_URL: expected none"],
+    ],
+    "a spool": [
+      { d1Databases, bindings: { ...settings, SPOOL_URL: "sqlite:./spool.db" } },
+      ["SPOOL_URL: expected none"],
     ],
     "bodies that no row holds": [
       { d1Databases, bindings: { ...settings, MAX_BODY_BYTES: 2_000_000 } },
