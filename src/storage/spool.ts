@@ -142,7 +142,8 @@ export function withSpool(
       } catch (error) {
         if (isMisplaced(error)) throw error;
         // Where both fail, the spool's failure is what keeps events from being taken.
-        return await pingPrimary().catch(() => Promise.reject(error));
+        const health = await pingPrimary().catch(() => Promise.reject(error));
+        return { ...health, spooling: true };
       }
     },
 

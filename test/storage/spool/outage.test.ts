@@ -265,6 +265,24 @@ describe("withSpool() in an outage", () => {
     expect(await stored()).toEqual([id]);
   });
 
+  test("ping() says that events wait, also where the storage is back and the spool is not", async () => {
+    let full = false;
+    const { broken, acceptMany, allMoved, storage, log } = await setUp({
+      faulty: ({ claim }) => ({
+        claim: (request) => full ? Promise.reject(new Error("the disk is full")) : claim(request),
+      }),
+    });
+    broken.is("rejects");
+    await acceptMany(3);
+    full = true;
+    broken.is("works");
+    await vi.waitFor(() => expect(log.of("the spool fails")).toHaveLength(1), 5_000);
+    expect(await storage.ping()).toEqual({ spooling: true });
+    full = false;
+    await allMoved();
+    expect(await storage.ping()).toBeUndefined();
+  });
+
   test("accept() leaves the caller its bytes, also where the storage takes them late", async () => {
     const { open, opened } = createGate();
     const { storage, primary, broken } = await setUp({ primaryWithinMs: 50 });
