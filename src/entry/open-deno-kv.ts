@@ -15,7 +15,9 @@ declare const Deno: {
  */
 export async function openDenoKv(path: string | undefined): Promise<Storage> {
   if (!("Deno" in globalThis)) {
-    throw new Error("Deno KV needs Deno: run src/entry/deno.ts with it, or set STORAGE_URL.");
+    throw new Error(
+      "Deno KV needs Deno: run src/entry/deno.ts with it, or set another STORAGE_URL.",
+    );
   }
   if (Deno.openKv === undefined) {
     throw new Error(

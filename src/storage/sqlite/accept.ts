@@ -8,6 +8,7 @@ export function accept(connection: Connection, event: NewEvent, time: number): A
   if (connection.run("addKey", event.key, event.id, event.origin) === 0) {
     return count(connection, event);
   }
+  connection.checkRoom();
   const ofJob = (name: string) =>
     isEnd ? connection.all("findOfJob", event.jobId, name).map(({ seq }) => seq) : [];
   const late = event.event === "job.failed" && ofJob("job.succeeded").length > 0;

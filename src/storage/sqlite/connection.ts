@@ -1,8 +1,10 @@
-import { statSync } from "node:fs";
+import { statfsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import type { Logger } from "../../logger.ts";
 import { StorageError } from "../storage.ts";
 import { type Rows, sqlOf, type StatementName } from "./all-statements.ts";
+import { hasRoom } from "./room.ts";
 import { applicationId, migrations } from "./schema.ts";
 
 /** An open file and its prepared statements. */
@@ -13,6 +15,8 @@ export interface Connection {
    * moved away would take what is written with them.
    */
   checkPlace(): void;
+  /** Fails where the disk has only the room left that what is stored already needs. */
+  checkRoom(): void;
   /** Moves what the WAL holds into the file, wherever that is now, and closes it. */
   giveUp(): void;
   /** Whether the path leads to another file now, or to none, while this one's WAL is in its place. */
@@ -54,6 +58,14 @@ export function open(path: string, logger: Logger): Connection {
         throw new StorageError(
           "unavailable",
           `SQLite ${path}: the file or its -wal was deleted or replaced while it was open.`,
+        );
+      },
+      checkRoom() {
+        if (files.length === 0 || hasRoom(statfsSync(dirname(path)))) return;
+        throw new StorageError(
+          "full",
+          `SQLite ${path}: the rest of the disk is kept for what is stored already. ` +
+            "Free some space.",
         );
       },
       giveUp() {

@@ -10,6 +10,7 @@ export function createRejections({ read, write, now }: Access): Rejections {
         const time = now();
         const size = body.byteLength;
         if (size <= limits.maxBytes) {
+          connection.checkRoom();
           connection.run("addRejection", id, receivedAt, time, signature, size, body);
         }
         connection.run("trimRejections", ...trimValues(limits, time));
