@@ -72,7 +72,7 @@ async function runTests(
     execFile(
       join(root, command),
       [...args, ...options, `--outputFile=${outputFile}`, ...files],
-      { cwd: root, env: { PATH, HOME }, timeout: 60_000 },
+      { cwd: root, env: { PATH, HOME }, timeout: 150_000 },
       (error, stdout, stderr) =>
         resolve({ exitCode: error ? error.code ?? error.signal : 0, output: stdout + stderr }),
     );
@@ -111,5 +111,5 @@ describe.concurrent("the tests that run everywhere, and those of a runtime's own
     } finally {
       await rm(folder, { recursive: true });
     }
-  }, 90_000);
+  }, 180_000);
 });
