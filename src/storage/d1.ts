@@ -9,7 +9,8 @@ import { createRejections } from "./d1/rejections.ts";
 import { createSession } from "./d1/session.ts";
 import { deadValues } from "./sqlite/dead.ts";
 import { describeEvent, settledValues } from "./sqlite/rows.ts";
-import type { EventRow, Rows } from "./sqlite/statements.ts";
+import type { EventRow } from "./sql-rows.ts";
+import type { Rows } from "./sqlite/statements.ts";
 import { statsOf, type StatsRow } from "./sqlite/stats.ts";
 import { keyRetentionMs, type Storage } from "./storage.ts";
 

@@ -1,7 +1,7 @@
 import { pause, within } from "../deadline.ts";
 import { classify, mayPass } from "./postgres/classify.ts";
 import { type Database, databaseOf, type PostgresClient, type Query } from "./postgres/client.ts";
-import { describeEvent, type EventRow } from "./postgres/describe.ts";
+import { type DescribedRow, describeEvent } from "./postgres/describe.ts";
 import { createExpectations } from "./postgres/expectations.ts";
 import { createList } from "./postgres/list.ts";
 import { migrate } from "./postgres/migrate.ts";
@@ -233,7 +233,7 @@ export function postgresStorage(
     },
 
     async get(id) {
-      const [row] = await run<EventRow>("event", [id]);
+      const [row] = await run<DescribedRow>("event", [id]);
       return row && describeEvent(row);
     },
 

@@ -1,5 +1,5 @@
 import type { Expectations } from "../expectations.ts";
-import type { ExpectationRow } from "../sqlite/expectation-statements.ts";
+import type { ExpectationRow } from "../sql-rows.ts";
 import { afterOf, describeAsked, expectationPageOf } from "../sqlite/expectation-rows.ts";
 import type { D1Session } from "./session.ts";
 

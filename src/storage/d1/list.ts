@@ -9,7 +9,8 @@ import {
 } from "../sqlite/list.ts";
 import type { FilteredRow } from "../sqlite/list-statements.ts";
 import { describeEvent } from "../sqlite/rows.ts";
-import type { EventRow, Rows } from "../sqlite/statements.ts";
+import type { EventRow } from "../sql-rows.ts";
+import type { Rows } from "../sqlite/statements.ts";
 import type { EventPage } from "../storage.ts";
 import type { D1Session } from "./session.ts";
 

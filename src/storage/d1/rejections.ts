@@ -1,6 +1,6 @@
 import type { Rejections } from "../rejections.ts";
-import { rejectionPageOf, trimValues } from "../sqlite/rejection-rows.ts";
-import type { RejectionRow } from "../sqlite/rejection-statements.ts";
+import { rejectionPageOf, type RejectionRow } from "../sql-rows.ts";
+import { trimValues } from "../sqlite/rejection-rows.ts";
 import { toParameter } from "./body.ts";
 import { readBody } from "./read-body.ts";
 import type { D1Session } from "./session.ts";

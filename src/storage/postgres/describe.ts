@@ -1,38 +1,15 @@
-import type { DeliveryState, EventOrigin, EventState, StoredEvent } from "../storage.ts";
+import { deliveryStates, eventOf, type EventRow } from "../sql-rows.ts";
+import type { Delivery, StoredEvent } from "../storage.ts";
 import { milliseconds } from "./values.ts";
 
-/** An event without its body. */
-export interface EventRow {
-  readonly seq: number;
-  readonly id: string;
-  readonly key: string;
-  readonly state: EventState;
-  readonly origin: EventOrigin;
-  readonly event: string | null;
-  readonly job_id: string | null;
-  readonly pattern_id: string | null;
-  readonly received_at: number;
-  readonly size: number;
-  readonly duplicates: number;
-  /** A list of {@linkcode DeliveryJson}, as JSON. */
+/** An event without its body, and with its deliveries. */
+export interface DescribedRow extends EventRow {
+  /** A list of {@linkcode Delivery}, as JSON. */
   readonly deliveries: string;
 }
 
-/** A delivery, as it stands in {@linkcode EventRow}. */
-interface DeliveryJson {
-  readonly processor: string;
-  readonly state: DeliveryState;
-  readonly attempts: number;
-  readonly dueAt: number | null;
-  readonly endedAt: number | null;
-  readonly lastError: string | null;
-}
-
-/** The states of deliveries, each at its number. */
-export const deliveryStates: readonly DeliveryState[] = ["pending", "running", "succeeded", "dead"];
-
 /**
- * Selects an {@linkcode EventRow} for each event, which is `e`: what stands behind `SELECT`, up to
+ * Selects a {@linkcode DescribedRow} for each event, which is `e`: what stands behind `SELECT`, up to
  * `WHERE`.
  *
  * @param events Which: a table or a list of that form.
@@ -56,18 +33,6 @@ export function describedEvent(schema: string, events: string): string {
 }
 
 /** The event that a row tells of. */
-export function describeEvent(row: EventRow): StoredEvent {
-  return {
-    id: row.id,
-    key: row.key,
-    state: row.state,
-    origin: row.origin,
-    event: row.event,
-    jobId: row.job_id,
-    patternId: row.pattern_id,
-    receivedAt: row.received_at,
-    size: row.size,
-    duplicates: row.duplicates,
-    deliveries: JSON.parse(row.deliveries) as DeliveryJson[],
-  };
+export function describeEvent(row: DescribedRow): StoredEvent {
+  return eventOf(row, JSON.parse(row.deliveries) as Delivery[]);
 }

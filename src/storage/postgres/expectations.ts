@@ -1,15 +1,9 @@
-import type { Expectation, Expectations } from "../expectations.ts";
+import type { Expectations } from "../expectations.ts";
+import { expectationOf, type ExpectationRow } from "../sql-rows.ts";
 import type { Query } from "./client.ts";
 import { cut, interval, milliseconds, storable, timeOf } from "./values.ts";
 
-interface ExpectationRow {
-  readonly job_id: string;
-  readonly pattern_id: string | null;
-  readonly deadline_at: number;
-  readonly asked: number;
-  readonly ask_at: number | null;
-  readonly last_error: string | null;
-}
+type Row = Omit<ExpectationRow, "seq">;
 
 /** Which jobs' ends are awaited, in the tables of this schema. */
 export function createExpectations(query: Query, schema: string): Expectations {
@@ -47,7 +41,7 @@ export function createExpectations(query: Query, schema: string): Expectations {
     },
 
     async claim({ limit, leaseMs }) {
-      return (await query<ExpectationRow>(statements.claim, [limit, leaseMs])).map(describe);
+      return (await query<Row>(statements.claim, [limit, leaseMs])).map(expectationOf);
     },
 
     async postpone(jobId, { afterMs, error }) {
@@ -57,24 +51,13 @@ export function createExpectations(query: Query, schema: string): Expectations {
     async list({ limit, cursor }) {
       const [deadlineAt, jobId] = cursor === undefined ? [-Infinity, ""] : JSON.parse(cursor);
       // One more than asked for tells whether there is a next page.
-      const rows = await query<ExpectationRow>(statements.list, [deadlineAt, jobId, limit + 1]);
+      const rows = await query<Row>(statements.list, [deadlineAt, jobId, limit + 1]);
       const page = rows.slice(0, limit);
       const last = rows.length > limit ? page.at(-1) : undefined;
       return {
-        expectations: page.map(describe),
+        expectations: page.map(expectationOf),
         nextCursor: last ? JSON.stringify([last.deadline_at, last.job_id]) : null,
       };
     },
-  };
-}
-
-function describe(row: ExpectationRow): Expectation {
-  return {
-    jobId: row.job_id,
-    patternId: row.pattern_id,
-    deadlineAt: row.deadline_at,
-    asked: row.asked,
-    askAt: row.ask_at,
-    lastError: row.last_error,
   };
 }

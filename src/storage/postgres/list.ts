@@ -1,6 +1,7 @@
 import type { EventFilter, Storage } from "../storage.ts";
 import type { Query } from "./client.ts";
-import { deliveryStates, describedEvent, describeEvent, type EventRow } from "./describe.ts";
+import { deliveryStates } from "../sql-rows.ts";
+import { describedEvent, type DescribedRow, describeEvent } from "./describe.ts";
 import { timeOf } from "./values.ts";
 
 // How many events a call looks at, at the most, unless it is to give more than that.
@@ -10,7 +11,7 @@ const window = 10_000;
 export type ListSource = "all" | "ofJob" | "notAccepted" | "dead";
 
 /** A row of a page: each says where looking has ended, and one may have no event. */
-type PageRow = EventRow & {
+type PageRow = DescribedRow & {
   /** Null: at the end of all events. */
   readonly seen_until: number | null;
 };

@@ -1,14 +1,7 @@
 import type { Rejections } from "../rejections.ts";
+import { rejectionPageOf, type RejectionRow } from "../sql-rows.ts";
 import type { Query } from "./client.ts";
 import { interval, milliseconds, timeOf } from "./values.ts";
-
-interface RejectionRow {
-  readonly seq: number;
-  readonly id: string;
-  readonly received_at: number;
-  readonly signature: string;
-  readonly size: number;
-}
 
 /** What was refused for its signature, in the tables of this schema. */
 export function createRejections(query: Query, schema: string): Rejections {
@@ -36,17 +29,7 @@ export function createRejections(query: Query, schema: string): Rejections {
     async list({ limit, cursor = "0" }) {
       // One more than asked for tells whether there is a next page.
       const rows = await query<RejectionRow>(statements.list, [cursor, limit + 1]);
-      const page = rows.slice(0, limit);
-      const last = rows.length > limit ? page.at(-1) : undefined;
-      return {
-        rejections: page.map(({ id, received_at: receivedAt, signature, size }) => ({
-          id,
-          receivedAt,
-          signature,
-          size,
-        })),
-        nextCursor: last ? String(last.seq) : null,
-      };
+      return rejectionPageOf(rows, limit);
     },
 
     async body(id) {

@@ -1,21 +1,9 @@
 import type { Expectation, ExpectationPage } from "../expectations.ts";
-import type { ExpectationRow } from "./expectation-statements.ts";
-
-/** An expectation, of its row. */
-export function describeExpectation(row: ExpectationRow): Expectation {
-  return {
-    jobId: row.job_id,
-    patternId: row.pattern_id,
-    deadlineAt: row.deadline_at,
-    asked: row.asked,
-    askAt: row.ask_at,
-    lastError: row.last_error,
-  };
-}
+import { expectationOf, type ExpectationRow } from "../sql-rows.ts";
 
 /** One that was taken so as to ask, of its row before that. */
 export function describeAsked(row: ExpectationRow, askAt: number): Expectation {
-  return { ...describeExpectation(row), asked: row.asked + 1, askAt };
+  return { ...expectationOf(row), asked: row.asked + 1, askAt };
 }
 
 /** Where a list goes on: behind which deadline, and which of the same deadline. */
@@ -32,7 +20,7 @@ export function expectationPageOf(
   const page = rows.slice(0, limit);
   const last = rows.length > limit ? page.at(-1) : undefined;
   return {
-    expectations: page.map(describeExpectation),
+    expectations: page.map(expectationOf),
     nextCursor: last ? `${last.deadline_at} ${last.seq}` : null,
   };
 }

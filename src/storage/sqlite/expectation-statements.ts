@@ -1,3 +1,5 @@
+import type { ExpectationRow } from "../sql-rows.ts";
+
 const columns = "seq, job_id, pattern_id, deadline_at, asked, ask_at, last_error";
 const due = "FROM expectations WHERE ask_at <= ?1 ORDER BY ask_at, seq LIMIT ?2";
 
@@ -21,17 +23,6 @@ export const expectationStatements = {
   expectations: `SELECT ${columns} FROM expectations
     WHERE (deadline_at, seq) > (?, ?) ORDER BY deadline_at, seq LIMIT ?`,
 };
-
-/** What `toAsk` and `expectations` give. */
-export interface ExpectationRow {
-  readonly seq: number;
-  readonly job_id: string;
-  readonly pattern_id: string | null;
-  readonly deadline_at: number;
-  readonly asked: number;
-  readonly ask_at: number | null;
-  readonly last_error: string | null;
-}
 
 /** What the rows of those that give any hold. */
 export interface ExpectationRows {

@@ -1,4 +1,5 @@
-import { describedEvent, type EventRow } from "./statements.ts";
+import type { EventRow } from "../sql-rows.ts";
+import { describedEvent } from "./statements.ts";
 
 // Where the search for what a filter means begins: the events to look at, the last stored first, ?9 of
 // those before ?8. The parameters are the same in each, so that none depends on which one it is.

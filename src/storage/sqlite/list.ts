@@ -1,7 +1,6 @@
 import type { EventFilter, EventPage, StoredEvent } from "../storage.ts";
 import type { FilteredRow, Source } from "./list-statements.ts";
-import { deliveryStates } from "./rows.ts";
-import type { EventRow } from "./statements.ts";
+import { deliveryStates, type EventRow } from "../sql-rows.ts";
 
 /** Which events of a list are asked for. */
 export type ListQuery = EventFilter & { readonly limit: number; readonly cursor?: string };

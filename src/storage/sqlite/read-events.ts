@@ -10,7 +10,7 @@ import {
   sourceOf,
 } from "./list.ts";
 import { describeEvent } from "./rows.ts";
-import type { EventRow } from "./statements.ts";
+import type { EventRow } from "../sql-rows.ts";
 
 /** The event of this id. */
 export function get(connection: Connection, id: string): StoredEvent | undefined {

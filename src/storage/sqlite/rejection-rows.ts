@@ -1,5 +1,4 @@
-import type { RejectionLimits, RejectionPage } from "../rejections.ts";
-import type { RejectionRow } from "./rejection-statements.ts";
+import type { RejectionLimits } from "../rejections.ts";
 
 /** What the statement `trimRejections` takes. */
 export function trimValues(
@@ -9,19 +8,4 @@ export function trimValues(
   // D1 takes no infinite number.
   const finite = (number: number) => Math.min(number, Number.MAX_SAFE_INTEGER);
   return [time - finite(maxAgeMs), finite(maxCount), finite(maxBytes)];
-}
-
-/** A page, of rows that are one more than asked for where there is a next page. */
-export function rejectionPageOf(rows: readonly RejectionRow[], limit: number): RejectionPage {
-  const page = rows.slice(0, limit);
-  const last = rows.length > limit ? page.at(-1) : undefined;
-  return {
-    rejections: page.map(({ id, received_at: receivedAt, signature, size }) => ({
-      id,
-      receivedAt,
-      signature,
-      size,
-    })),
-    nextCursor: last ? String(last.seq) : null,
-  };
 }

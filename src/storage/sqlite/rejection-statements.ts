@@ -1,3 +1,5 @@
+import type { RejectionRow } from "../sql-rows.ts";
+
 /** The statements for rejections, by name. */
 export const rejectionStatements = {
   addRejection: `INSERT INTO rejections (id, received_at, stored_at, signature, size, body)
@@ -17,15 +19,6 @@ export const rejectionStatements = {
   rejectionBody: "SELECT body FROM rejections WHERE id = ?",
   removeRejection: "DELETE FROM rejections WHERE id = ?",
 };
-
-/** What `rejections` gives. */
-export interface RejectionRow {
-  readonly seq: number;
-  readonly id: string;
-  readonly received_at: number;
-  readonly signature: string;
-  readonly size: number;
-}
 
 /** What the rows of those that give any hold. */
 export interface RejectionRows {

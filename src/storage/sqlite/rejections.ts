@@ -1,6 +1,7 @@
 import type { Rejections } from "../rejections.ts";
 import type { Access } from "./access.ts";
-import { rejectionPageOf, trimValues } from "./rejection-rows.ts";
+import { rejectionPageOf } from "../sql-rows.ts";
+import { trimValues } from "./rejection-rows.ts";
 
 /** Keeps rejections in a file. */
 export function createRejections({ read, write, now }: Access): Rejections {

@@ -1,26 +1,15 @@
-import type { Delivery, DeliveryState, Outcome, StoredEvent } from "../storage.ts";
-import type { EventRow, Rows } from "./statements.ts";
-
-/** A delivery's states, as the schema numbers them. */
-export const deliveryStates: readonly DeliveryState[] = ["pending", "running", "succeeded", "dead"];
+import { deliveryStates, eventOf, type EventRow } from "../sql-rows.ts";
+import type { Delivery, Outcome, StoredEvent } from "../storage.ts";
+import type { Rows } from "./statements.ts";
 
 /** An event, of its row and those of its deliveries. */
 export function describeEvent(
   row: EventRow,
   deliveries: readonly Rows["deliveries"][],
 ): StoredEvent {
-  return {
-    id: row.id,
-    key: row.key,
-    state: row.state,
-    origin: row.origin,
-    event: row.event,
-    jobId: row.job_id,
-    patternId: row.pattern_id,
-    receivedAt: row.received_at,
-    size: row.size,
-    duplicates: row.duplicates,
-    deliveries: deliveries.map((delivery): Delivery => ({
+  return eventOf(
+    row,
+    deliveries.map((delivery): Delivery => ({
       processor: delivery.processor,
       state: deliveryStates[delivery.state] ?? "dead",
       attempts: delivery.attempts,
@@ -28,7 +17,7 @@ export function describeEvent(
       endedAt: delivery.state < 2 ? null : delivery.due_at,
       lastError: delivery.last_error,
     })),
-  };
+  );
 }
 
 /** What the statement `settle` sets: state, due_at, how many attempts do not count, last_error. */

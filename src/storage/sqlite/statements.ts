@@ -1,4 +1,5 @@
-import type { EventOrigin, EventState } from "../storage.ts";
+import type { EventRow } from "../sql-rows.ts";
+import type { EventState } from "../storage.ts";
 
 /** Events without their bodies, as {@linkcode EventRow} says. */
 export const describedEvent =
@@ -87,19 +88,4 @@ export interface Rows {
   body: { readonly body: Uint8Array<ArrayBuffer> };
   prunable: { readonly seq: number };
   ping: Readonly<Record<string, number>>;
-}
-
-/** An event without its body. */
-export interface EventRow {
-  readonly seq: number;
-  readonly id: string;
-  readonly key: string;
-  readonly state: EventState;
-  readonly origin: EventOrigin;
-  readonly event: string | null;
-  readonly job_id: string | null;
-  readonly pattern_id: string | null;
-  readonly received_at: number;
-  readonly size: number;
-  readonly duplicates: number;
 }
