@@ -46,7 +46,7 @@ export const askLeaseMs = 150_000;
 
 /** Of a job whose result is not in ImgGo's answer. */
 const noEnd: Failure = {
-  kind: "unavailable",
+  kind: "unreadable",
   message: "ImgGo says that the job has ended, but not how.",
 };
 

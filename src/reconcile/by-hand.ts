@@ -3,7 +3,7 @@ import { eventOfJob } from "../imggo/event-of-job.ts";
 import type { Job } from "../imggo/job.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type Asker, hasEnded } from "./ask.ts";
-import { type Failure, failureOf } from "./failure.ts";
+import { type Failure, failureOf, isObstacle } from "./failure.ts";
 import { ReconcileError, type ReconcileOptions } from "./options.ts";
 import type { Report } from "./report.ts";
 
@@ -42,7 +42,7 @@ export async function reconcileByHand(
     }
     const asked = await asker.ask(jobId, signal, lookUp);
     signal.throwIfAborted();
-    if (asked.outcome === "failed" && asked.failure.kind !== "unknown") obstacle = asked.failure;
+    if (asked.outcome === "failed" && isObstacle(asked.failure)) obstacle = asked.failure;
     report.asked(jobId, asked);
   };
 

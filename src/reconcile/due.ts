@@ -3,7 +3,7 @@ import type { Logger } from "../logger.ts";
 import type { Expectation } from "../storage/expectations.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type Asked, type Asker, askLeaseMs } from "./ask.ts";
-import type { Failure } from "./failure.ts";
+import { type Failure, isObstacle } from "./failure.ts";
 import { afterFailure, afterRunning } from "./next-ask.ts";
 
 /** Asks for the jobs whose time has come. */
@@ -50,11 +50,15 @@ export function createDue(storage: Storage, logger: Logger): Due {
     trouble = undefined;
   };
 
-  const noteFailure = (jobId: string, { kind, message: error }: Failure, isGivenUp: boolean) => {
+  const noteFailure = ({ jobId, lastError }: Expectation, failure: Failure, isGivenUp: boolean) => {
+    const { kind, message: error } = failure;
     const fields = { job_id: jobId, error };
     if (isGivenUp) logger.warn("given up: ImgGo knows no such job", fields);
+    if (kind === "unreadable" && error !== lastError) {
+      logger.warn("what ImgGo says of a job cannot be read, and is asked for again", fields);
+    }
     // Once, not for each job that is missing.
-    if (kind === "unknown" || kind === trouble) return;
+    if (!isObstacle(failure) || kind === trouble) return;
     trouble = kind;
     if (kind === "denied") logger.error("ImgGo refuses to tell of jobs: nobody asks now", fields);
     else logger.warn("ImgGo was asked in vain, and is asked again", fields);
@@ -81,8 +85,8 @@ export function createDue(storage: Storage, logger: Logger): Due {
     } else {
       const { failure } = asked;
       const next = afterFailure(expectation, failure);
-      noteFailure(jobId, failure, next.afterMs === null);
-      if (failure.kind !== "unknown") {
+      noteFailure(expectation, failure, next.afterMs === null);
+      if (isObstacle(failure)) {
         const pause = failure.kind === "unavailable" ? unavailableMs : next.afterMs ?? 0;
         pausedUntil = performance.now() + pause;
       }
@@ -100,7 +104,7 @@ export function createDue(storage: Storage, logger: Logger): Due {
         const asked = await asker.ask(jobId, signal);
         await conclude(expectation, asked, signal);
         onAsked(jobId, asked);
-        if (asked.outcome === "failed" && asked.failure.kind !== "unknown") return;
+        if (asked.outcome === "failed" && isObstacle(asked.failure)) return;
       }
     },
   };

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { expectedSegment, isSegment } from "../imggo/segment.ts";
 import { expectedId, jobId as idSchema } from "../job-fields.ts";
 
 /** What `expect()` takes beside the job. */
@@ -87,7 +88,7 @@ export function checkExpectation(
   jobId: string,
   { patternId = null, deadlineMs = 600_000 }: ExpectOptions,
 ): void {
-  refuseUnless(v.is(idSchema, jobId), "expect()", `jobId: ${expectedId}`);
+  refuseUnless(isSegment(jobId), "expect()", `jobId: ${expectedSegment}`);
   const fits = patternId === null || v.is(idSchema, patternId);
   refuseUnless(fits, "expect()", `patternId: ${expectedId}`);
   refuseUnless(
@@ -99,7 +100,7 @@ export function checkExpectation(
 
 /** @throws {TypeError} which says what was expected. */
 export function checkReconcileOptions({ jobIds = [], since = 0 }: ReconcileOptions): void {
-  const areIds = Array.isArray(jobIds) && jobIds.every((id) => v.is(idSchema, id));
+  const areIds = Array.isArray(jobIds) && jobIds.every(isSegment);
   refuseUnless(areIds, "reconcile()", `jobIds: expected a list of ids, each of which is ${form}`);
   const isTime = since instanceof Date || typeof since === "number";
   refuseUnless(
@@ -109,7 +110,7 @@ export function checkReconcileOptions({ jobIds = [], since = 0 }: ReconcileOptio
   );
 }
 
-const form = expectedId.replace("expected ", "");
+const form = expectedSegment.replace("expected ", "");
 
 function refuseUnless(fits: boolean, call: string, problem: string): void {
   if (!fits) throw new TypeError(`${call}: ${problem}.`);
