@@ -57,8 +57,11 @@ async function reconcile(
       ...(jobIds !== undefined && { jobIds }),
       ...(since !== undefined && { since }),
     };
+    let unreadable = 0;
     const isWhole = await interruptible(async (signal) => {
-      const work = untilAborted(signal, receiver.reconcile({ ...options, signal }));
+      const asking = receiver.reconcile({ ...options, signal })
+        .then((result) => void (unreadable = result.unreadable));
+      const work = untilAborted(signal, asking);
       return await withProgress(json, "Waiting for ImgGo…", work);
     }).catch((error: unknown) => {
       if (!(error instanceof TypeError)) throw error;
@@ -68,7 +71,11 @@ async function reconcile(
     if (!isWhole) {
       warn(json, "Stopped: what was stored is stored, and the rest can be asked for again.");
     }
-    if (!isWhole || counts.failed + counts.unknown > 0) process.exitCode = 1;
+    if (unreadable > 0) {
+      const many = unreadable === 1 ? "1 job" : `${unreadable} jobs`;
+      warn(json, `${many} of ImgGo's list cannot be read, and may have ended: --job asks for one.`);
+    }
+    if (!isWhole || unreadable + counts.failed + counts.unknown > 0) process.exitCode = 1;
   });
 }
 

@@ -6,7 +6,7 @@ export const expectedSegment: string = `${expectedId}, other than \`.\` and \`..
 
 /** Whether this is an id that can stand in a path: `.` and `..` would name another one. */
 export function isSegment(id: unknown): id is string {
-  return v.is(jobId, id) && !/^\.{1,2}$/.test(id);
+  return v.is(jobId, id) && id !== "." && id !== "..";
 }
 
 /**

@@ -294,6 +294,11 @@ describe("doctor names what is wrong with the registration", () => {
       message: "The webhook wh_1 is inactive and is not sent job.failed.",
     });
     expectAdvice(examined, "registration");
+    const anywhere = await registered([webhook({ events: ["job.failed"] })], []);
+    expect(anywhere.of("registration")).toMatchObject({
+      status: "failed",
+      message: "No active webhook at ImgGo is sent both ends of a job: job.succeeded is missing.",
+    });
   });
 
   test("the key is refused", async () => {

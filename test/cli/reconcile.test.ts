@@ -135,6 +135,16 @@ describe("reconcile", () => {
     expect((await run("reconcile")).output).toBe("No job is to be asked for.\n");
   });
 
+  test("says how many of a list cannot be read, and ends with 1", async () => {
+    await prepareStorage(join(folder, "events.db"), []);
+    service.addJob({ status: "cancelled" as "queued" });
+    const { code, errors } = await run("reconcile", "--since", "1h");
+    expect({ code, errors }).toMatchObject({
+      code: 1,
+      errors: expect.stringMatching(/^1 job of ImgGo's list cannot be read/),
+    });
+  });
+
   test("ends with 1 where a job is not known, or jobs cannot be listed", async () => {
     await prepareStorage(join(folder, "events.db"), []);
     const unknown = await run("reconcile", "--job", crypto.randomUUID());

@@ -39,11 +39,28 @@ function findingOfAny(webhooks: readonly Webhook[]): Finding {
       advice: `\`${commandName} register --url <url>\` registers one.`,
     };
   }
+  if (active.every((webhook) => missingOf(webhook).length > 0)) {
+    const missing = [...new Set(active.flatMap(missingOf))];
+    return {
+      status: "failed",
+      message: `No active webhook at ImgGo is sent both ends of a job: ${missing.join(" and ")} ` +
+        `${missing.length === 1 ? "is" : "are"} missing.`,
+      advice:
+        `\`${commandName} register --url <url> --fix\` registers one anew, with a new secret.`,
+    };
+  }
   return {
     status: "ok",
     message: `ImgGo sends to ${active.map((webhook) => webhook.url).join(" and ")}.`,
     advice: "Add --url <url> to see whether that is right.",
   };
+}
+
+/** The ends of a job that are not sent. What is sent beside them is answered and ignored. */
+function missingOf(webhook: Webhook): string[] {
+  return neededEvents.filter((name) =>
+    driftOf(webhook, { events: [...webhook.events, name] }).some(({ field }) => field === "events")
+  );
 }
 
 function findingOf(webhook: Webhook | undefined, { href }: URL): Finding {
@@ -55,11 +72,8 @@ function findingOf(webhook: Webhook | undefined, { href }: URL): Finding {
       advice: `${again}\` registers it.`,
     };
   }
-  const { id, active, events } = webhook;
-  // Those that it has beside them are answered and ignored.
-  const missing = neededEvents.filter((name) =>
-    driftOf(webhook, { events: [...events, name] }).some(({ field }) => field === "events")
-  );
+  const { id, active } = webhook;
+  const missing = missingOf(webhook);
   const faults = [
     active ? [] : "is inactive",
     missing.length > 0 ? `is not sent ${missing.join(" and ")}` : [],
