@@ -31,6 +31,8 @@ export interface Config {
   readonly imggoApiKey?: string;
   /** `IMGGO_BASE_URL`. Default `https://img-go.com/api`. */
   readonly imggoBaseUrl?: string;
+  /** `IMGGO_REQUESTS_PER_MINUTE`: as many as your plan allows. Default 5. */
+  readonly imggoRequestsPerMinute?: number;
   /** `ROLE`. Default `all`. */
   readonly role?: Role;
   /** `MAX_BODY_BYTES`. Default 1,048,576. */

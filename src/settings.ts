@@ -26,7 +26,11 @@ export interface Settings {
     | { readonly url: string; readonly secret?: string; readonly allowPrivate: boolean }
     | undefined;
   /** ImgGo's API, and the key to it where there is one. */
-  readonly imggo: { readonly apiKey: string | undefined; readonly baseUrl: string };
+  readonly imggo: {
+    readonly apiKey: string | undefined;
+    readonly baseUrl: string;
+    readonly requestsPerMinute: number;
+  };
   readonly role: Role;
   readonly maxBodyBytes: number;
   readonly logLevel: LogLevel;
@@ -38,6 +42,7 @@ export interface Settings {
 export interface ImgGoSettings {
   readonly apiKey: string;
   readonly baseUrl: string;
+  readonly requestsPerMinute: number;
   /** Where the receiver's webhook is. */
   readonly path: string;
 }
@@ -149,6 +154,8 @@ const schema = v.object({
   FORWARD_ALLOW_PRIVATE: v.optional(flag, false),
   IMGGO_API_KEY: v.optional(checked(apiKeyProblem)),
   IMGGO_BASE_URL: v.optional(checked(baseUrlProblem), defaultBaseUrl),
+  // The free plan's.
+  IMGGO_REQUESTS_PER_MINUTE: v.optional(wholeNumber(1, 6_000), 5),
   ROLE: v.optional(oneOf(roles), "all"),
   MAX_BODY_BYTES: v.optional(wholeNumber(1, 64 * 1_048_576), 1_048_576),
   LOG_LEVEL: v.optional(oneOf(logLevels), "info"),
@@ -170,6 +177,7 @@ const namesInConfig: Readonly<Record<Name, keyof Config>> = {
   FORWARD_ALLOW_PRIVATE: "forwardAllowPrivate",
   IMGGO_API_KEY: "imggoApiKey",
   IMGGO_BASE_URL: "imggoBaseUrl",
+  IMGGO_REQUESTS_PER_MINUTE: "imggoRequestsPerMinute",
   ROLE: "role",
   MAX_BODY_BYTES: "maxBodyBytes",
   LOG_LEVEL: "logLevel",
@@ -198,7 +206,11 @@ export function readSettings(env: Environment, config: Config = {}): Settings {
     host: settings.HOST,
     path: settings.WEBHOOK_PATH,
     ...storageSettings(settings),
-    imggo: { apiKey: settings.IMGGO_API_KEY, baseUrl: settings.IMGGO_BASE_URL },
+    imggo: {
+      apiKey: settings.IMGGO_API_KEY,
+      baseUrl: settings.IMGGO_BASE_URL,
+      requestsPerMinute: settings.IMGGO_REQUESTS_PER_MINUTE,
+    },
     role: settings.ROLE,
     maxBodyBytes: settings.MAX_BODY_BYTES,
     logLevel: settings.LOG_LEVEL,
@@ -213,12 +225,16 @@ export function readSettings(env: Environment, config: Config = {}): Settings {
  */
 export function readImgGoSettings(env: Environment, config: Config = {}): ImgGoSettings {
   const some = v.object({
-    ...v.pick(schema, ["IMGGO_BASE_URL", "WEBHOOK_PATH"]).entries,
+    ...v.pick(schema, ["IMGGO_BASE_URL", "IMGGO_REQUESTS_PER_MINUTE", "WEBHOOK_PATH"]).entries,
     IMGGO_API_KEY: v.optional(schema.entries.IMGGO_API_KEY.wrapped, ""),
   });
   const settings = read(some, gather(env, config));
-  const { IMGGO_API_KEY: apiKey, IMGGO_BASE_URL: baseUrl, WEBHOOK_PATH: path } = settings;
-  return { apiKey, baseUrl, path };
+  return {
+    apiKey: settings.IMGGO_API_KEY,
+    baseUrl: settings.IMGGO_BASE_URL,
+    requestsPerMinute: settings.IMGGO_REQUESTS_PER_MINUTE,
+    path: settings.WEBHOOK_PATH,
+  };
 }
 
 const storageSchema = v.pick(schema, [

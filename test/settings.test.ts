@@ -30,7 +30,7 @@ test("readSettings() needs nothing but the secret", () => {
     storage: "sqlite:./imggo-webhooks.db",
     spool: undefined,
     forward: undefined,
-    imggo: { apiKey: undefined, baseUrl: "https://img-go.com/api" },
+    imggo: { apiKey: undefined, baseUrl: "https://img-go.com/api", requestsPerMinute: 5 },
     role: "all",
     maxBodyBytes: 1_048_576,
     logLevel: "info",
@@ -52,6 +52,7 @@ test("readSettings() reads every setting of an environment", () => {
     FORWARD_ALLOW_PRIVATE: "true",
     IMGGO_API_KEY: "key-of-an-account",
     IMGGO_BASE_URL: "http://127.0.0.1:8080/api",
+    IMGGO_REQUESTS_PER_MINUTE: "60",
     ROLE: "worker",
     MAX_BODY_BYTES: "2048",
     LOG_LEVEL: "debug",
@@ -68,7 +69,11 @@ test("readSettings() reads every setting of an environment", () => {
       secret: "a secret for the target",
       allowPrivate: true,
     },
-    imggo: { apiKey: "key-of-an-account", baseUrl: "http://127.0.0.1:8080/api" },
+    imggo: {
+      apiKey: "key-of-an-account",
+      baseUrl: "http://127.0.0.1:8080/api",
+      requestsPerMinute: 60,
+    },
     role: "worker",
     maxBodyBytes: 2048,
     logLevel: "debug",
@@ -92,6 +97,7 @@ test("readSettings() reads every setting of a configuration", () => {
     forwardAllowPrivate: false,
     imggoApiKey: "key-of-an-account",
     imggoBaseUrl: "https://staging.example.com/api",
+    imggoRequestsPerMinute: 60,
     role: "receiver",
     maxBodyBytes: 1,
     logLevel: "error",
@@ -113,7 +119,11 @@ test("readSettings() reads every setting of a configuration", () => {
       secret: "a secret for the target",
       allowPrivate: false,
     },
-    imggo: { apiKey: "key-of-an-account", baseUrl: "https://staging.example.com/api" },
+    imggo: {
+      apiKey: "key-of-an-account",
+      baseUrl: "https://staging.example.com/api",
+      requestsPerMinute: 60,
+    },
     role: "receiver",
     maxBodyBytes: 1,
     logLevel: "error",
@@ -237,6 +247,7 @@ const badSettings: Record<string, readonly string[]> = {
     "http://localhost.canary.example/api",
   ],
   ROLE: ["both", "Worker", "receiver,worker"],
+  IMGGO_REQUESTS_PER_MINUTE: ["0", "-1", "2.5", "many"],
   MAX_BODY_BYTES: ["0", "-5", "1MB", "1e6", "67108865"],
   LOG_LEVEL: ["trace", "INFO"],
   LOG_FORMAT: ["pretty"],
@@ -274,7 +285,12 @@ test("readSettings() refuses a storage as its own spool", () => {
 
 test("readImgGoSettings() needs the API key, and no secret", () => {
   expect(readImgGoSettings({ IMGGO_API_KEY: "key" }, { path: "/in" }))
-    .toEqual({ apiKey: "key", baseUrl: "https://img-go.com/api", path: "/in" });
+    .toEqual({
+      apiKey: "key",
+      baseUrl: "https://img-go.com/api",
+      requestsPerMinute: 5,
+      path: "/in",
+    });
   expect(readImgGoSettings({ PORT: "http", ROLE: "boss" }, { imggoApiKey: "key" }).apiKey)
     .toBe("key");
 });

@@ -21,6 +21,6 @@ export async function openImgGo(configFile?: string): Promise<ImgGoAccess> {
 
 /** The same, of a configuration that is loaded. */
 export function imgGoOf(config: Config): ImgGoAccess {
-  const { apiKey, baseUrl, path } = readImgGoSettings(process.env, config);
-  return { ...createImgGoClient({ apiKey, baseUrl }), path };
+  const { path, ...api } = readImgGoSettings(process.env, config);
+  return { ...createImgGoClient(api), path };
 }

@@ -175,12 +175,12 @@ function prepare(
 
 /** The client of ImgGo's API, where there is a key and the means to make it. */
 function clientOf(
-  { imggo: { apiKey, baseUrl } }: Settings,
+  { imggo: { apiKey, ...api } }: Settings,
   createClient: CloudflareOptions["createImgGoClient"],
   logger: Logger,
 ): ImgGoClient | undefined {
   if (apiKey === undefined) return undefined;
-  if (createClient !== undefined) return createClient({ apiKey, baseUrl });
+  if (createClient !== undefined) return createClient({ apiKey, ...api });
   logger.warn("IMGGO_API_KEY is set, but ImgGo is not asked", {
     error: "expected cloudflare(config, { createImgGoClient }), from imggo-webhooks/imggo",
   });

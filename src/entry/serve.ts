@@ -84,10 +84,10 @@ async function run(
     logger,
     concurrency: config.worker?.concurrency ?? defaultConcurrency,
   });
-  const { apiKey, baseUrl } = settings.imggo;
+  const { apiKey, ...api } = settings.imggo;
   const receiver = createReceiver({
     ...receiverOptionsOf(settings, config),
-    ...(apiKey !== undefined && { imggo: createImgGoClient({ apiKey, baseUrl }) }),
+    ...(apiKey !== undefined && { imggo: createImgGoClient({ apiKey, ...api }) }),
     storage,
     processors,
     logger,

@@ -13,8 +13,8 @@ export const registrationCheck: Check = {
   name: "registration",
   async run({ imggo, url }) {
     if (imggo?.apiKey === undefined) return skipped("It takes IMGGO_API_KEY, which is not set.");
-    const { apiKey, baseUrl } = imggo;
-    const client = createImgGoClient({ apiKey, baseUrl, deadlineMs });
+    const { apiKey, baseUrl, requestsPerMinute } = imggo;
+    const client = createImgGoClient({ apiKey, baseUrl, requestsPerMinute, deadlineMs });
     const [webhooks, error] = await attempt(() => client.webhooks.list());
     if (webhooks === undefined) {
       if (!(error instanceof ImgGoError)) throw error;
