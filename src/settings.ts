@@ -6,6 +6,7 @@ import { pathProblem } from "./paths.ts";
 import { forwardProblem } from "./processor/forward.ts";
 import { processorProblems } from "./processor/processor.ts";
 import { type Role, roles } from "./role.ts";
+import { checked, flag, got, oneOf, wholeNumber } from "./setting-forms.ts";
 import { secretProblem } from "./signature.ts";
 import type { Storage } from "./storage/storage.ts";
 import { expectedStorageUrl, parseStorageUrl } from "./storage/url.ts";
@@ -65,49 +66,6 @@ export class SettingsError extends Error {
     this.problems = problems;
   }
 }
-
-// What came is repeated only for a setting that can hold no secret.
-const got = (value: unknown) => `got ${JSON.stringify(value)}`;
-
-const checked = (problem: (text: string) => string | undefined) =>
-  v.pipe(
-    v.string("expected text"),
-    v.rawCheck(({ dataset, addIssue }) => {
-      const message = dataset.typed ? problem(dataset.value) : undefined;
-      if (message !== undefined) addIssue({ message });
-    }),
-  );
-
-const wholeNumber = (from: number, to: number) =>
-  v.pipe(
-    v.union([v.number(), v.string()]),
-    v.check(
-      (value) => /^\d+$/.test(String(value)) && Number(value) >= from && Number(value) <= to,
-      ({ input }) => `expected a whole number from ${from} to ${to}, ${got(input)}`,
-    ),
-    v.transform(Number),
-  );
-
-const oneOf = <const T extends string>(values: readonly T[]) =>
-  v.picklist(values, ({ input }) => `expected one of ${values.join(", ")}, ${got(input)}`);
-
-const flags: ReadonlyMap<unknown, boolean> = new Map([
-  ["true", true],
-  ["1", true],
-  ["on", true],
-  ["false", false],
-  ["0", false],
-  ["off", false],
-]);
-
-const flag = v.pipe(
-  v.union([v.boolean(), v.string()]),
-  v.check(
-    (value) => flags.has(String(value)),
-    ({ input }) => `expected true or false, ${got(input)}`,
-  ),
-  v.transform((value) => flags.get(String(value)) === true),
-);
 
 const defaultStorageUrl = "sqlite:./imggo-webhooks.db";
 
