@@ -1,7 +1,21 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const source = fileURLToPath(new URL("../src", import.meta.url));
+
+// Begun last, one of them would run alone in the end.
+const longest = ["runtimes", "storage/d1", "storage/postgres", "entry/processes", "entry/spool"]
+  .map((name) => `/test/${name}.test.ts`);
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) =>
+      longest.some((name) => moduleId.endsWith(name));
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 const config: ViteUserConfig = defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
@@ -18,7 +32,8 @@ const config: ViteUserConfig = defineConfig({
       .filter(([runtime]) => !(runtime in globalThis))
       .map(([, name]) => `test/**/*.${name}.test.ts`),
     // Much of the time goes by in waiting for processes, also where there are but two cores.
-    maxWorkers: 3,
+    maxWorkers: 4,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 20_000,
     hookTimeout: 30_000,
   },
