@@ -8,7 +8,7 @@ import { createFollowUp, type HandlerContext } from "./follow-up.ts";
 import { createIngest } from "./ingest.ts";
 import { guarded, type Logger, silentLogger, withFields } from "./logger.ts";
 import { healthPath, readyPath } from "./paths.ts";
-import { pingWithin } from "./ping-within.ts";
+import { pingWithin } from "./storage/ping-within.ts";
 import { type ReceiverOptions, receiverProblems } from "./receiver-options.ts";
 import { createReconciler } from "./reconcile.ts";
 import type { ExpectOptions, ReconcileOptions, ReconcileResult } from "./reconcile/options.ts";
@@ -157,7 +157,9 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   };
 
   const ready: Handler = async () => {
-    const health = await pingWithin(storage, readyWithinMs);
+    const health = await pingWithin(storage, readyWithinMs).catch((cause) => {
+      throw new WebhookError("storage_unavailable", {}, { cause });
+    });
     return Response.json({ status: "ready", ...(health?.spooling && { spooling: true }) });
   };
 

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { within } from "../deadline.ts";
+import { pingWithin } from "../storage/ping-within.ts";
 import { describeError } from "../describe-error.ts";
 import type { Logger } from "../logger.ts";
 import { type Settings, SettingsError } from "../settings.ts";
@@ -61,8 +61,7 @@ export async function openStorages(
     await primary.ping();
     return primary;
   }
-  const late = () => new StorageError("unavailable", "The storage did not answer in time.");
-  await within((async () => await primary.ping())(), pingWithinMs, late).catch((error) => {
+  await pingWithin(primary, pingWithinMs).catch((error) => {
     if (!mendsItself(error)) throw error;
     logger.error("the storage does not answer: what comes is spooled", {
       error: describeError(error),

@@ -1,17 +1,12 @@
 import { within } from "../deadline.ts";
 import { describeError } from "../describe-error.ts";
 import { guarded, type Logger, silentLogger } from "../logger.ts";
+import { pingWithin } from "./ping-within.ts";
 import { acceptWithin } from "./spool/accept-within.ts";
 import { createMover } from "./spool/mover.ts";
 import { createRoute } from "./spool/route.ts";
 import { open, seal } from "./spool/seal.ts";
-import {
-  type Acceptance,
-  type NewEvent,
-  type Storage,
-  StorageError,
-  type StorageHealth,
-} from "./storage.ts";
+import { type Acceptance, type NewEvent, type Storage, StorageError } from "./storage.ts";
 
 /** What {@linkcode withSpool} takes. */
 export interface SpoolOptions {
@@ -100,11 +95,6 @@ export function withSpool(
   const keep = (event: NewEvent): Promise<Acceptance> =>
     route.write(() => toSpool(event)).finally(mover.wake);
 
-  const pingPrimary = async (): Promise<StorageHealth | void> => {
-    const late = () => new StorageError("unavailable", "The storage did not answer in time.");
-    return await within((async () => await primary.ping())(), pingWithinMs, late);
-  };
-
   mover.start();
 
   return {
@@ -129,7 +119,7 @@ export function withSpool(
       await route.decided(undefined);
       if (!route.spooling()) {
         try {
-          return await pingPrimary();
+          return await pingWithin(primary, pingWithinMs);
         } catch {
           // Then the spool is asked.
         }
@@ -142,7 +132,7 @@ export function withSpool(
       } catch (error) {
         if (isMisplaced(error)) throw error;
         // Where both fail, the spool's failure is what keeps events from being taken.
-        const health = await pingPrimary().catch(() => Promise.reject(error));
+        const health = await pingWithin(primary, pingWithinMs).catch(() => Promise.reject(error));
         return { ...health, spooling: true };
       }
     },

@@ -2,6 +2,7 @@ import { within } from "../../deadline.ts";
 import { describeError } from "../../describe-error.ts";
 import type { Logger } from "../../logger.ts";
 import { createLoop } from "../../loop.ts";
+import { pingWithin } from "../ping-within.ts";
 import type { Storage } from "../storage.ts";
 import { batchSize, leaseMs, moveBatch, PrimaryFailed } from "./batch.ts";
 import { isTrusted, noExperience } from "./experience.ts";
@@ -73,9 +74,7 @@ export function createMover({ primary, spool, route, logger }: MoverParts): Move
   };
 
   const pingPrimary = async () => {
-    const late = () => new Error("The storage did not answer in time.");
-    const ping = (async () => await primary.ping())();
-    await within(ping, pingWithinMs, late, stopping).catch((cause) => {
+    await pingWithin(primary, pingWithinMs, stopping).catch((cause) => {
       throw new PrimaryFailed("The storage does not answer.", { cause });
     });
   };
