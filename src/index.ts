@@ -68,6 +68,7 @@ export type { ReverifyOptions, ReverifyResult } from "./reverify.ts";
 export type { ReceiverOptions } from "./receiver-options.ts";
 export type { Role } from "./role.ts";
 export { sign, type VerifiedBytes, verifySignature } from "./signature.ts";
+export type { Activity, ActivityCounts, ActivityMinute, ActivityName } from "./storage/activity.ts";
 export type { Expectation, ExpectationPage, Expectations } from "./storage/expectations.ts";
 export type {
   NewRejection,
@@ -78,10 +79,13 @@ export type {
 } from "./storage/rejections.ts";
 export {
   type Acceptance,
+  type Attempt,
+  type AttemptState,
   type Claim,
   type ClaimRequest,
   type ClaimResult,
   type DeadFilter,
+  type DeadGroup,
   type Delivery,
   type DeliveryState,
   type EventFilter,

@@ -14,6 +14,8 @@ export interface NewEventOptions {
   readonly processors: readonly string[];
   /** Where it throws or gives no fit key, the default is used: a result is not lost to it. */
   readonly dedupeKey: (event: WebhookEvent) => string;
+  /** As `NewEvent` has it. */
+  readonly traceParent: string | null;
   readonly log: Logger;
 }
 
@@ -21,9 +23,9 @@ export interface NewEventOptions {
 export async function newEvent(
   parsed: ParsedEvent,
   body: VerifiedBytes,
-  { origin, receivedAt, processors, dedupeKey, log }: NewEventOptions,
+  { origin, receivedAt, processors, dedupeKey, traceParent, log }: NewEventOptions,
 ): Promise<NewEvent> {
-  const common = { id: createEventId(receivedAt), origin, receivedAt, body };
+  const common = { id: createEventId(receivedAt), origin, receivedAt, body, traceParent };
   if (parsed.state === "accepted") {
     const { event, data } = parsed.event;
     return {

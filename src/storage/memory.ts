@@ -1,6 +1,9 @@
 // The contract is asynchronous and a Map is not; `async` makes a failure a rejection.
 // deno-lint-ignore-file require-await
 import { interleave } from "./interleave.ts";
+import { createActivity } from "./memory/activity.ts";
+import { beginAttempt, endAttempt } from "./memory/attempts.ts";
+import { groupDead } from "./memory/dead-groups.ts";
 import {
   describeEvent,
   isDeadMeant,
@@ -13,6 +16,7 @@ import { createRejections } from "./memory/rejections.ts";
 import { countEvents } from "./memory/stats.ts";
 import {
   type Acceptance,
+  type Attempt,
   type Claim,
   type ClaimRequest,
   type ClaimResult,
@@ -91,6 +95,7 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
       dueAt: now(),
       endedAt: null,
       lastError: null,
+      attemptsMade: [],
     };
     stored.deliveries.push(delivery);
     open.add(delivery);
@@ -159,13 +164,17 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
         withdraw(stored);
       } else if (delivery.attempts >= maxAttempts) {
         end(delivery, "dead", lastAttemptLost);
+        endAttempt(delivery, "lost", null);
         exhausted.push({ eventId, processor, fence: delivery.fence });
       } else {
         delivery.state = "running";
         delivery.dueAt = Math.ceil(time + leaseMs);
         const fence = ++delivery.fence;
         const attempt = ++delivery.attempts;
-        claims.push({ eventId, processor, fence, attempt, receivedAt, body: stored.body.slice() });
+        beginAttempt(delivery, time);
+        const { traceParent } = stored.event;
+        const body = stored.body.slice();
+        claims.push({ eventId, processor, fence, attempt, receivedAt, body, traceParent });
       }
     }
     return { claims, exhausted };
@@ -174,6 +183,7 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
   const settle = (lease: Lease, outcome: Outcome): boolean => {
     const delivery = held(lease);
     if (delivery === undefined) return false;
+    endAttempt(delivery, outcome.kind, now(), "error" in outcome ? outcome.error : null);
     if (outcome.kind === "succeeded") {
       end(delivery, "succeeded", delivery.lastError);
     } else if (outcome.kind === "dead") {
@@ -224,6 +234,11 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
     return chosen.length;
   };
 
+  const attempts = (eventId: string): Attempt[] =>
+    (events.get(eventId)?.deliveries ?? [])
+      .toSorted((one, other) => (one.processor < other.processor ? -1 : 1))
+      .flatMap(({ attemptsMade }) => attemptsMade.map((each) => ({ ...each })));
+
   const stats = (): StorageStats => {
     const due = [...open].map(({ dueAt }) => dueAt).filter((dueAt) => dueAt <= now());
     return {
@@ -264,12 +279,15 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
       const stored = events.get(id);
       return stored && describe(stored);
     },
+    attempts: async (eventId) => attempts(eventId),
     body: async (id) => events.get(id)?.body.slice(),
     list: async ({ limit, cursor, ...filter }) => list(filter, limit, cursor),
     redeliver: async (eventId, processors) => redeliver(eventId, processors),
     redrive: async ({ limit, ...filter }) => redrive(filter, limit),
     countDead: async (filter) => dead(filter).length,
+    deadGroups: async ({ limit }) => groupDead(dead({}), limit),
     stats: async () => stats(),
+    activity: createActivity(now),
     expectations,
     rejections,
     prune: async ({ receivedBefore, limit }) => prune(receivedBefore, limit),

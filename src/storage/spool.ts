@@ -105,12 +105,15 @@ export function withSpool(
     ...(primary.complete && { complete: primary.complete.bind(primary) }),
     ...(primary.onDue && { onDue: primary.onDue.bind(primary) }),
     get: (id) => primary.get(id),
+    attempts: (eventId) => primary.attempts(eventId),
     body: (id) => primary.body(id),
     list: (query) => primary.list(query),
     redeliver: (eventId, processors) => primary.redeliver(eventId, processors),
     redrive: (request) => primary.redrive(request),
     countDead: (filter) => primary.countDead(filter),
+    deadGroups: (query) => primary.deadGroups(query),
     stats: () => primary.stats(),
+    activity: primary.activity,
     expectations: primary.expectations,
     rejections: primary.rejections,
     prune: (request) => primary.prune(request),
@@ -128,7 +131,8 @@ export function withSpool(
         const fault = mover.fault();
         if (fault !== undefined) throw fault;
         await spool.ping();
-        return { spooling: true };
+        const { pending, running } = (await spool.stats()).deliveries;
+        return { spooling: true, spooled: pending + running };
       } catch (error) {
         if (isMisplaced(error)) throw error;
         // Where both fail, the spool's failure is what keeps events from being taken.

@@ -1,4 +1,5 @@
 import type { VerifiedBytes } from "../signature.ts";
+import type { Activity } from "./activity.ts";
 import type { Expectations } from "./expectations.ts";
 import type { Rejections } from "./rejections.ts";
 
@@ -35,6 +36,8 @@ export interface NewEvent {
   readonly body: VerifiedBytes;
   /** The names of the processors that each get a delivery. Empty unless `state` is `accepted`. */
   readonly processors: readonly string[];
+  /** The trace of its receipt, as W3C's `traceparent` names it; null where nothing traces. */
+  readonly traceParent: string | null;
 }
 
 /** What {@linkcode Storage.accept} did. */
@@ -63,6 +66,8 @@ export interface Claim extends Lease {
   readonly attempt: number;
   readonly receivedAt: number;
   readonly body: Uint8Array<ArrayBuffer>;
+  /** As {@linkcode NewEvent.traceParent}. */
+  readonly traceParent: string | null;
 }
 
 /** What {@linkcode Storage.claim} takes. */
@@ -107,6 +112,8 @@ export interface StoredEvent {
   readonly size: number;
   /** How many more requests of the same key came. */
   readonly duplicates: number;
+  /** As {@linkcode NewEvent.traceParent}. */
+  readonly traceParent: string | null;
   /** One for each processor, in the order of their names. */
   readonly deliveries: readonly Delivery[];
 }
@@ -123,6 +130,26 @@ export interface Delivery {
   readonly endedAt: number | null;
   /** Why the last failed attempt failed. */
   readonly lastError: string | null;
+}
+
+/**
+ * Where an attempt stands: it runs, it ended as its {@linkcode Outcome} says, or it was `lost`: its
+ * lease ended before it did.
+ */
+export type AttemptState = "running" | Outcome["kind"] | "lost";
+
+/** One run of a processor. */
+export interface Attempt {
+  readonly processor: string;
+  /** Which one it is, from 1, since the delivery was made or last began anew. */
+  readonly attempt: number;
+  readonly state: AttemptState;
+  /** When it was claimed, in milliseconds since 1970. */
+  readonly startedAt: number;
+  /** When it ended; null of one that runs or was lost. */
+  readonly endedAt: number | null;
+  /** Why it failed: its first 200 characters. */
+  readonly error: string | null;
 }
 
 /** Which events are meant: those to which all that is given applies. */
@@ -143,6 +170,8 @@ export interface EventFilter {
 /** Which dead deliveries are meant: those to which all that is given applies. */
 export interface DeadFilter {
   readonly processor?: string;
+  /** The error that they died of, exactly. */
+  readonly error?: string;
   /** The event's name, such as `job.succeeded`. */
   readonly event?: string;
   readonly patternId?: string;
@@ -150,6 +179,17 @@ export interface DeadFilter {
   readonly deadAfter?: number;
   /** Given up before then. */
   readonly deadBefore?: number;
+}
+
+/** Dead deliveries of one processor that died of the same error. */
+export interface DeadGroup {
+  readonly processor: string;
+  readonly error: string;
+  readonly count: number;
+  /** When the last of them died, in milliseconds since 1970. */
+  readonly lastEndedAt: number;
+  /** The event of the one that died last. */
+  readonly lastEventId: string;
 }
 
 /** What there is, counted. */
@@ -178,6 +218,8 @@ export interface EventPage {
 export interface StorageHealth {
   /** Whether events are waiting in a spool until the storage itself is back. */
   readonly spooling?: boolean;
+  /** How many, while they do. */
+  readonly spooled?: number;
 }
 
 /**
@@ -243,6 +285,12 @@ export interface Storage {
   /** The event of this id. */
   get(id: string): Promise<StoredEvent | undefined>;
 
+  /**
+   * The attempts of an event's deliveries, by processor and then the first first. Of each delivery
+   * the last 20 are remembered, until it goes.
+   */
+  attempts(eventId: string): Promise<readonly Attempt[]>;
+
   /** The raw bytes of the event of this id, as received. */
   body(id: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
 
@@ -276,8 +324,17 @@ export interface Storage {
   /** How many deliveries {@linkcode Storage.redrive} would make due with this filter, in all. */
   countDead(filter: DeadFilter): Promise<number>;
 
+  /**
+   * Dead deliveries by processor and error, the most frequent first: of the 10,000 that died last at
+   * the most, `limit` groups at the most.
+   */
+  deadGroups(query: { readonly limit: number }): Promise<readonly DeadGroup[]>;
+
   /** Counts what there is. */
   stats(): Promise<StorageStats>;
+
+  /** How often things happened lately. */
+  readonly activity: Activity;
 
   /** Which jobs' ends are awaited. */
   readonly expectations: Expectations;
@@ -307,6 +364,12 @@ export interface Storage {
 
 /** How long a pruned event's key is remembered, in milliseconds. */
 export const keyRetentionMs: number = 30 * 24 * 3_600_000;
+
+/** How many attempts of a delivery are remembered. */
+export const attemptsKept = 20;
+
+/** How many dead deliveries are looked at to group them. */
+export const deadLookedAt = 10_000;
 
 /** The error of a delivery that {@linkcode ClaimResult.exhausted} names. */
 export const lastAttemptLost = "The last attempt never ended.";

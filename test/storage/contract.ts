@@ -1,7 +1,10 @@
 import type { Storage } from "imggo-webhooks";
 import { describe, it } from "vitest";
 import { acceptTests } from "./contract/accept.ts";
+import { activityTests } from "./contract/activity.ts";
+import { attemptTests } from "./contract/attempts.ts";
 import { claimTests } from "./contract/claim.ts";
+import { deadGroupTests } from "./contract/dead-groups.ts";
 import { expectationTests } from "./contract/expectations.ts";
 import { filterTests } from "./contract/filter.ts";
 import { fulfilmentTests } from "./contract/fulfilment.ts";
@@ -115,11 +118,14 @@ export function describeStorage(name: string, harness: StorageHarness): void {
     describe("accept() of a job's both ends", () => supersedeTests(test));
     describe("claim()", () => claimTests(test));
     describe("settle() and renew()", () => leaseTests(test));
+    describe("attempts()", () => attemptTests(test));
     describe("get(), body() and list()", () => readTests(test));
     describe("list() with a filter", () => filterTests(test));
     describe("redeliver()", () => redeliverTests(test));
     describe("redeliver() at once with others", () => redeliverAtOnceTests(test));
     describe("redrive() and countDead()", () => redriveTests(test));
+    describe("deadGroups()", () => deadGroupTests(test));
+    describe("activity", () => activityTests(test));
     describe("stats()", () => statsTests(test));
     describe("expectations", () => expectationTests(test));
     describe("expectations and events", () => fulfilmentTests(test));

@@ -36,6 +36,7 @@ export async function newEvent(fields: NewEventFields = {}): Promise<NewEvent> {
     patternId: null,
     receivedAt,
     processors: state === "accepted" ? ["a"] : [],
+    traceParent: null,
     ...fields,
     body: await verifiedBytes(fields.body ?? new TextEncoder().encode(json)),
   };

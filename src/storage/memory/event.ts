@@ -1,4 +1,5 @@
 import type {
+  Attempt,
   DeadFilter,
   DeliveryState,
   EventFilter,
@@ -17,6 +18,7 @@ export interface MemoryDelivery {
   dueAt: number;
   endedAt: number | null;
   lastError: string | null;
+  attemptsMade: Attempt[];
 }
 
 /** An event in memory. */
@@ -44,6 +46,7 @@ export function describeEvent(
     receivedAt: event.receivedAt,
     size: body.byteLength,
     duplicates,
+    traceParent: event.traceParent,
     deliveries: deliveries
       .map(({ processor, state, attempts, dueAt, endedAt, lastError }) => ({
         processor,
@@ -74,11 +77,12 @@ export function isEventMeant(
 
 /** Whether a filter means this delivery: a dead one, as all that is given applies. */
 export function isDeadMeant(
-  { stored: { event }, processor, state, endedAt }: MemoryDelivery,
+  { stored: { event }, processor, state, endedAt, lastError }: MemoryDelivery,
   filter: DeadFilter,
 ): boolean {
   return state === "dead" &&
     [processor, undefined].includes(filter.processor) &&
+    [lastError, undefined].includes(filter.error) &&
     [event.event, undefined].includes(filter.event) &&
     [event.patternId, undefined].includes(filter.patternId) &&
     Number(endedAt) >= (filter.deadAfter ?? -Infinity) &&

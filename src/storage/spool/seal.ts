@@ -15,14 +15,14 @@ export interface Opened {
 const form = 1;
 
 /**
- * What a spool stores of an event: id, origin, time of receipt and bytes as they are, the rest in one text.
+ * What a spool stores of an event: id, origin, time of receipt, trace and bytes as they are, the rest in one text.
  * It has no job, so that the spool itself supersedes nothing.
  *
  * @param repeatOf The event in the spool that has the key already. A repeat is kept beside it: only
  * the storage can tell whether it still knows the first one, and counts it.
  */
 export function seal(event: NewEvent, repeatOf?: string): NewEvent {
-  const { id, key, state, origin, receivedAt, body } = event;
+  const { id, key, state, origin, receivedAt, body, traceParent } = event;
   const { event: name, jobId, patternId, processors } = event;
   const sealed = { form, key, state, event: name, jobId, patternId, processors, repeatOf };
   return {
@@ -36,6 +36,7 @@ export function seal(event: NewEvent, repeatOf?: string): NewEvent {
     receivedAt,
     body,
     processors: [moverName],
+    traceParent,
   };
 }
 
@@ -47,18 +48,30 @@ export function isSealed({ patternId, deliveries }: StoredEvent): boolean {
 
 /** The event that was sealed; undefined where a version did it that this one does not know. */
 export function open(
-  { id, origin, receivedAt, patternId: text }: StoredEvent,
+  { id, origin, receivedAt, patternId: text, traceParent }: StoredEvent,
   bytes: Uint8Array<ArrayBuffer>,
 ): Opened | undefined {
   const sealed = unpack(text);
   if (sealed["form"] !== form) return undefined;
   const { key, state, event, jobId, patternId, processors, repeatOf } = sealed as unknown as
-    & Omit<NewEvent, "body" | "origin">
+    & Omit<NewEvent, "body" | "origin" | "traceParent">
     & { readonly repeatOf?: string };
   // They were verified before they were sealed.
   const body = bytes as VerifiedBytes;
   return {
-    event: { id, key, state, origin, event, jobId, patternId, receivedAt, body, processors },
+    event: {
+      id,
+      key,
+      state,
+      origin,
+      event,
+      jobId,
+      patternId,
+      receivedAt,
+      body,
+      processors,
+      traceParent,
+    },
     repeatOf,
   };
 }

@@ -10,7 +10,9 @@ import { payloads } from "./payloads.ts";
 /** What is stored once accepted, and how often. */
 export function acceptTests(test: Test): void {
   test("accept() stores an event and a delivery for each processor", async ({ storage }) => {
-    const event = await newEvent({ patternId: "pat_1", processors: ["mail", "archive"] });
+    const traceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const processors = ["mail", "archive"];
+    const event = await newEvent({ patternId: "pat_1", processors, traceParent });
     expect(await storage.accept(event)).toEqual(
       { id: event.id, duplicate: false, state: "accepted", identical: true },
     );
@@ -32,6 +34,7 @@ export function acceptTests(test: Test): void {
       receivedAt: event.receivedAt,
       size: event.body.byteLength,
       duplicates: 0,
+      traceParent,
       deliveries: [{ processor: "archive", ...pending }, { processor: "mail", ...pending }],
     });
   });

@@ -19,12 +19,17 @@ import {
 /** Who gets which delivery, and when. */
 export function claimTests(test: Test): void {
   test("claim() gives what a processor needs", async ({ storage }) => {
-    const event = await newEvent({ receivedAt: receivedAt - 5 });
+    const traceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const event = await newEvent({ receivedAt: receivedAt - 5, traceParent });
     await storage.accept(event);
     const claim = await claimOne(storage);
-    expect(claim).toMatchObject(
-      { eventId: event.id, processor: "a", attempt: 1, receivedAt: event.receivedAt },
-    );
+    expect(claim).toMatchObject({
+      eventId: event.id,
+      processor: "a",
+      attempt: 1,
+      receivedAt: event.receivedAt,
+      traceParent,
+    });
     expect(claim.fence).toBeTypeOf("number");
     expectBytes(claim.body, event.body);
     const delivery = await deliveryOf(storage, claim);
