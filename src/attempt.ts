@@ -11,6 +11,7 @@ import {
   type ProcessorContext,
 } from "./processor/processor.ts";
 import type { Claim, Outcome, Storage } from "./storage/storage.ts";
+import type { Observer, Span, Tracer } from "./telemetry.ts";
 
 /** What every attempt of a worker is run with. */
 export interface AttemptSettings {
@@ -20,6 +21,8 @@ export interface AttemptSettings {
   readonly timeoutMs: number;
   readonly maxAttempts: number;
   readonly backoff: BackoffOptions;
+  readonly observer: Required<Observer>;
+  readonly tracer: Tracer;
 }
 
 /** What belongs to one attempt beside its claim. */
@@ -49,7 +52,6 @@ export async function runAttempt(
   settings: AttemptSettings,
   { stop, claimedAt }: AttemptRun,
 ): Promise<AttemptResult> {
-  const { eventId: id, attempt, fence, receivedAt } = claim;
   let heldSince: number | undefined = claimedAt;
   // Those claimed with it come first, and may have blocked the thread.
   while (performance.now() - heldSince >= settings.leaseMs / 3) {
@@ -57,6 +59,31 @@ export async function runAttempt(
     if (heldSince === undefined) return "lost";
   }
   if (stop.aborted) return await giveBack(claim, settings);
+  const { eventId, processor: name, attempt, traceParent } = claim;
+  const span = {
+    name: "imggo_webhooks delivery",
+    kind: "consumer",
+    attributes: { "imggo.event.id": eventId, "imggo.processor": name, "imggo.attempt": attempt },
+    link: traceParent,
+  } as const;
+  const held = heldSince;
+  return await settings.tracer.trace(
+    span,
+    (span) => runHeld(claim, processor, settings, { stop, heldSince: held, span }),
+  );
+}
+
+async function runHeld(
+  claim: Claim,
+  processor: Processor,
+  settings: AttemptSettings,
+  { stop, heldSince, span }: {
+    readonly stop: AbortSignal;
+    readonly heldSince: number;
+    readonly span: Span;
+  },
+): Promise<AttemptResult> {
+  const { eventId: id, attempt, fence, receivedAt } = claim;
   const log = withFields(settings.logger, { id, processor: claim.processor, attempt });
   const startedAt = performance.now();
   const interruption = new AbortController();
@@ -92,8 +119,12 @@ export async function runAttempt(
       ? ended.recorded
       : await settle(claim, outcome, settings, lease.heldUntil);
     const result = held ? outcome.kind : "lost";
+    const durationMs = performance.now() - startedAt;
+    settings.observer.attempted({ processor: claim.processor, result, durationMs });
+    span.set({ "imggo.outcome": result });
+    if (result !== "succeeded" && result !== "released") span.fail(result);
     report(log, result, outcome, {
-      ms: Math.round(performance.now() - startedAt),
+      ms: Math.round(durationMs),
       at: ended.succeeded || interruption.signal.aborted ? undefined : originOf(ended.error),
     });
     return result;

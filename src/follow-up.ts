@@ -1,6 +1,6 @@
 import { describeError } from "./describe-error.ts";
 import type { Ingested } from "./ingest.ts";
-import type { Logger } from "./logger.ts";
+import type { LogFields, Logger } from "./logger.ts";
 import type { Worker } from "./worker.ts";
 
 /** What some runtimes hand to a handler beside the request. */
@@ -9,33 +9,52 @@ export interface HandlerContext {
   waitUntil?(promise: Promise<unknown>): void;
 }
 
-/**
- * Makes a function that sees to what is due by what was stored: it tells whoever is to be told, works
- * it off where that has to be done before the runtime goes, or wakes the worker. It never rejects.
- */
+/** Sees to it that what is due is run soon. */
+export interface FollowUp {
+  /**
+   * Of an event that was stored: tells whoever is to be told, works it off where that has to be done
+   * before the runtime goes, or wakes the worker. It never rejects.
+   */
+  readonly announce: (ingested: Ingested, context?: HandlerContext) => Promise<void>;
+  /** Of what was made due again: the same, but who is told by the ids of events is not told. */
+  readonly workSoon: (context: HandlerContext | undefined) => void;
+}
+
 export function createFollowUp({ worker, works, notify, logger }: {
   readonly worker: Worker;
   /** Whether this process works through deliveries. */
   readonly works: boolean;
   readonly notify: ((id: string) => Promise<unknown>) | undefined;
   readonly logger: Logger;
-}): (ingested: Ingested, context?: HandlerContext) => Promise<void> {
-  return async ({ event, stored: { id, state } }, context) => {
-    const attempt = async (failure: string, task: () => Promise<unknown>) => {
-      // In an async function: it may throw instead of rejecting.
-      const done = (async () => await task())().catch((error) => {
-        logger.error(failure, { id, error: describeError(error) });
-      });
-      context?.waitUntil?.(done);
-      await done;
-    };
-    if (notify !== undefined) {
-      const isDue = state === "accepted" && event.processors.length > 0;
-      if (isDue) await attempt("notify failed, a later drain finds the event", () => notify(id));
-    } else if (works && context?.waitUntil) {
-      await attempt("work after the answer failed", () => worker.drain());
-    } else {
-      worker.wake();
-    }
+}): FollowUp {
+  const attempt = async (
+    failure: string,
+    task: () => Promise<unknown>,
+    context: HandlerContext | undefined,
+    fields: LogFields = {},
+  ) => {
+    // In an async function: it may throw instead of rejecting.
+    const done = (async () => await task())().catch((error) => {
+      logger.error(failure, { ...fields, error: describeError(error) });
+    });
+    context?.waitUntil?.(done);
+    await done;
+  };
+  const work = async (context: HandlerContext | undefined, fields?: LogFields) => {
+    if (!works || !context?.waitUntil) return worker.wake();
+    await attempt("work after the answer failed", () => worker.drain(), context, fields);
+  };
+
+  return {
+    async announce({ event, stored: { id, state } }, context) {
+      if (notify === undefined) return await work(context, { id });
+      if (state !== "accepted" || event.processors.length === 0) return;
+      const failure = "notify failed, a later drain finds the event";
+      await attempt(failure, () => notify(id), context, { id });
+    },
+    workSoon(context) {
+      // What is told by ids hears of it at the next drain.
+      if (notify === undefined) void work(context);
+    },
   };
 }

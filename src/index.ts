@@ -45,6 +45,7 @@ export {
 export { forward, type ForwardOptions } from "./processor/forward.ts";
 export { type Handlers, handlers } from "./processor/handlers.ts";
 export { log } from "./processor/log.ts";
+export type { Plugged, Plugin, PluginHost, Route, RouteExchange } from "./plugin.ts";
 export {
   PermanentError,
   type Processor,
@@ -102,6 +103,16 @@ export {
   type StorageStats,
   type StoredEvent,
 } from "./storage/storage.ts";
+export type {
+  Accepted,
+  Answered,
+  Attempted,
+  Observer,
+  Span,
+  SpanAttributes,
+  SpanOptions,
+  Tracer,
+} from "./telemetry.ts";
 export type { TokenBucket } from "./token-bucket.ts";
 export type { AttemptResult } from "./attempt.ts";
 export type { DrainOptions, DrainResult } from "./worker.ts";

@@ -3,8 +3,15 @@ import { statusOf } from "./answer.ts";
 import { type ParsedEvent, parseEvent, type WebhookEvent } from "./event.ts";
 import type { Logger } from "./logger.ts";
 import { newEvent } from "./new-event.ts";
-import { importSecret, parseSignature, sign, verifySignature } from "./signature.ts";
+import {
+  importSecret,
+  parseSignature,
+  sign,
+  type VerifiedBytes,
+  verifySignature,
+} from "./signature.ts";
 import type { Acceptance, EventOrigin, NewEvent, Storage } from "./storage/storage.ts";
+import type { Observer, Span, Tracer } from "./telemetry.ts";
 
 /** What {@linkcode createIngest} takes. */
 export interface IngestOptions {
@@ -14,6 +21,8 @@ export interface IngestOptions {
   /** The names of the processors that get an event. */
   readonly processors: readonly string[];
   readonly dedupeKey: (event: WebhookEvent) => string;
+  readonly observer: Required<Observer>;
+  readonly tracer: Tracer;
 }
 
 /** How bytes came. */
@@ -54,27 +63,48 @@ export interface Ingest {
 }
 
 export function createIngest(
-  { storage, secrets, processors, dedupeKey }: IngestOptions,
+  { storage, secrets, processors, dedupeKey, observer, tracer }: IngestOptions,
 ): Ingest {
   const accept = createAccept(storage);
   let keys: readonly CryptoKey[] | undefined;
   // Imported in a request: some runtimes allow no cryptography before the first one.
   const imported = async () => keys ??= await Promise.all(secrets.map(importSecret));
 
-  const signed: Ingest["signed"] = async (bytes, signature, circumstances) => {
-    const { origin, receivedAt, deadline, log } = circumstances;
-    const verified = await verifySignature(bytes, signature, await imported());
-    const parsed = parseEvent(verified, receivedAt);
+  const store = async (
+    parsed: ParsedEvent,
+    verified: VerifiedBytes,
+    { origin, receivedAt, deadline, log }: Circumstances,
+    span: Span,
+  ): Promise<Ingested> => {
+    const { traceParent } = span;
     const event = await newEvent(parsed, verified, {
       origin,
       receivedAt,
       processors,
       dedupeKey,
+      traceParent,
       log,
     });
-    const stored = await accept(event, deadline - performance.now(), log);
+    const startedAt = performance.now();
+    const stored = await accept(event, deadline - startedAt, log);
+    const { id, state, duplicate } = stored;
+    const durationMs = performance.now() - startedAt;
+    observer.accepted({ event: event.event, state, origin, duplicate, durationMs });
+    span.set({ "imggo.event.id": id, "imggo.event.state": state, "imggo.duplicate": duplicate });
     logAcceptance(parsed, event, stored, log);
     return { parsed, event, stored };
+  };
+
+  const signed: Ingest["signed"] = async (bytes, signature, circumstances) => {
+    const { origin, receivedAt } = circumstances;
+    const verified = await verifySignature(bytes, signature, await imported());
+    const parsed = parseEvent(verified, receivedAt);
+    const span = {
+      name: "imggo_webhooks accept",
+      kind: "internal",
+      attributes: { "imggo.event.origin": origin },
+    } as const;
+    return await tracer.trace(span, (span) => store(parsed, verified, circumstances, span));
   };
 
   return {

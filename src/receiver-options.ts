@@ -2,6 +2,7 @@ import type { WebhookEvent } from "./event.ts";
 import type { ImgGoClient } from "./imggo.ts";
 import type { Logger } from "./logger.ts";
 import { basePathProblem, pathProblem } from "./paths.ts";
+import type { Plugin } from "./plugin.ts";
 import { type Processor, processorProblems } from "./processor/processor.ts";
 import { type RejectionOptions, rejectionProblems } from "./rejections.ts";
 import { type Role, roles } from "./role.ts";
@@ -55,6 +56,11 @@ export interface ReceiverOptions {
    * and 16 MiB, for 24 hours, unless it says otherwise; the oldest go first. False: nothing.
    */
   readonly rejections?: RejectionOptions | false;
+  /**
+   * What adds to the receiver: `admin()` of `imggo-webhooks/admin`, `openTelemetry()` of
+   * `imggo-webhooks/open-telemetry`. Default nothing.
+   */
+  readonly plugins?: readonly Plugin[];
   /** Default: nothing is logged. */
   readonly logger?: Logger;
 }
@@ -63,7 +69,7 @@ export interface ReceiverOptions {
 export function receiverProblems(options: ReceiverOptions): string[] {
   const { secret, secrets = [], storage, processors = {}, dedupeKey, worker = {}, notify } =
     options;
-  const { imggo, rejections } = options;
+  const { imggo, rejections, plugins = [] } = options;
   const { path, basePath, maxBodyBytes = 1, role = "all" } = options;
   const given = [secret ?? [], secrets].flat();
   const problems: Record<string, string | undefined> = {
@@ -87,6 +93,9 @@ export function receiverProblems(options: ReceiverOptions): string[] {
     imggo: imggo === undefined || typeof imggo?.jobs?.get === "function"
       ? undefined
       : "expected a client, made by createImgGoClient()",
+    plugins: Array.isArray(plugins) && plugins.every((plugin) => typeof plugin === "function")
+      ? undefined
+      : "expected a list of plugins, such as admin() makes",
   };
   return [
     ...Object.entries(problems).flatMap(([name, problem]) =>

@@ -1,5 +1,5 @@
 import { IttyRouter } from "itty-router";
-import { answer, refuse } from "./answer.ts";
+import { answer, refuse, statusOf } from "./answer.ts";
 import { readBody } from "./body.ts";
 import { describeError } from "./describe-error.ts";
 import { WebhookError } from "./errors.ts";
@@ -9,12 +9,16 @@ import { createIngest } from "./ingest.ts";
 import { guarded, type Logger, silentLogger, withFields } from "./logger.ts";
 import { healthPath, readyPath } from "./paths.ts";
 import { pingWithin } from "./storage/ping-within.ts";
+import { pathParameters } from "./path-parameters.ts";
+import { plugIn } from "./plugged.ts";
+import type { PluginHost } from "./plugin.ts";
 import { type ReceiverOptions, receiverProblems } from "./receiver-options.ts";
 import { createReconciler } from "./reconcile.ts";
 import type { ExpectOptions, ReconcileOptions, ReconcileResult } from "./reconcile/options.ts";
 import { createRejectionKeeper } from "./rejections.ts";
 import { createReverify, type ReverifyOptions, type ReverifyResult } from "./reverify.ts";
 import { parseSignature, signatureHeader } from "./signature.ts";
+import { tracedRequest } from "./traced-request.ts";
 import { createWorker, type DrainOptions, type DrainResult } from "./worker.ts";
 
 /** A receiver: a Fetch handler, and a worker for what it accepts. */
@@ -90,6 +94,10 @@ interface Exchange {
   readonly startedAt: number;
   readonly log: Logger;
   readonly context: HandlerContext | undefined;
+  /** What the answer is counted as. */
+  code: string;
+  /** Whether it is: those to probes and operators are not. */
+  isCounted: boolean;
 }
 
 /**
@@ -119,24 +127,44 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     notify,
     imggo,
     rejections = {},
+    plugins = [],
   } = options;
   const secrets = [options.secret ?? [], options.secrets ?? []].flat();
   const [problem] = receiverProblems(options);
   if (problem !== undefined) throw new TypeError(`createReceiver(): ${problem}.`);
 
   const logger = guarded(options.logger ?? silentLogger);
-  const worker = createWorker({ storage, processors, logger }, options.worker);
   const names = Object.keys(processors);
+  const host: PluginHost = {
+    storage,
+    processors: names,
+    role,
+    basePath,
+    path: basePath + path,
+    logger,
+    expect: (jobId, options) => reconciler.expect(jobId, options),
+    reverify: (options) => reverify(options),
+    drain: (options) => drain(options),
+    workSoon: (context) => workSoon(context),
+  };
+  const plugged = plugIn(plugins, host);
+  const { observer, tracer } = plugged;
+
+  const worker = createWorker({ storage, processors, logger, observer, tracer }, options.worker);
   const works = role !== "receiver" && names.length > 0;
-  const ingest = createIngest({ storage, secrets, processors: names, dedupeKey });
-  const followUp = createFollowUp({ worker, works, notify, logger });
+  const ingest = createIngest(
+    { storage, secrets, processors: names, dedupeKey, observer, tracer },
+  );
+  const { announce, workSoon } = createFollowUp({ worker, works, notify, logger });
   const asks = role !== "receiver";
-  const reconciler = createReconciler({ storage, imggo, asks, ingest, announce: followUp, logger });
+  const reconciler = createReconciler({ storage, imggo, asks, ingest, announce, logger });
+  const reverify = createReverify({ storage, ingest, announce, logger });
   const keeper = rejections
     ? createRejectionKeeper({ storage, options: rejections, logger })
     : undefined;
 
-  const receive: Handler = async (request, { receivedAt, startedAt, log, context }) => {
+  const receive = async (request: Request, exchange: Exchange): Promise<Response> => {
+    const { receivedAt, startedAt, log, context } = exchange;
     refuseEncoding(request);
     const signature = parseSignature(request.headers.get(signatureHeader));
     const bytes = await readBody(request, { maxBytes: maxBodyBytes, timeoutMs: bodyWithinMs });
@@ -152,8 +180,12 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       throw error;
     });
     // Not awaited: the answer waits for nothing more.
-    void followUp(ingested, context);
-    return answer(ingested.parsed, ingested.stored);
+    void announce(ingested, context);
+    const { parsed, stored } = ingested;
+    exchange.code = parsed.state === "quarantined"
+      ? parsed.code
+      : statusOf(parsed, stored.duplicate);
+    return answer(parsed, stored);
   };
 
   const ready: Handler = async () => {
@@ -169,15 +201,52 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       if (methods.includes(request.method)) return await handler(request, exchange);
       const response = refuse(new WebhookError("method_not_allowed"));
       response.headers.set("Allow", methods.join(", "));
+      exchange.code = "method_not_allowed";
       return response;
     });
-  route(healthPath, ["GET", "HEAD"], () => Response.json({ status: "ok" }));
-  route(readyPath, ["GET", "HEAD"], ready);
-  if (role !== "worker") route(path, ["POST"], receive);
+  const uncounted = (handler: Handler): Handler => (request, exchange) => {
+    exchange.isCounted = false;
+    return handler(request, exchange);
+  };
+  route(healthPath, ["GET", "HEAD"], uncounted(() => Response.json({ status: "ok" })));
+  route(readyPath, ["GET", "HEAD"], uncounted(ready));
+  if (role !== "worker") {
+    route(
+      path,
+      ["POST"],
+      (request, exchange) => tracedRequest(tracer, host.path, () => receive(request, exchange)),
+    );
+  }
+  for (const { path, methods, handle } of plugged.routes) {
+    route(
+      path,
+      methods,
+      uncounted((request, { log, context }) =>
+        handle(request, { parameters: pathParameters(request), log, context })
+      ),
+    );
+  }
 
   const start = () => {
     if (works) worker.start();
     reconciler.start();
+  };
+
+  const drain: Receiver["drain"] = async ({ asks = Infinity, ...options } = {}) => {
+    const { budgetMs = 25_000, limit = Infinity } = options;
+    const end = performance.now() + budgetMs;
+    try {
+      // Side by side: neither waits for the other.
+      const asking = reconciler.drain({ budgetMs, asks });
+      const results = await worker.drain(options).finally(() => asking);
+      const stored = await asking;
+      const left = limit - Object.values(results).reduce((sum, count) => sum + count, 0);
+      if (stored === 0 || left <= 0) return results;
+      const more = await worker.drain({ budgetMs: end - performance.now(), limit: left });
+      return addCounts(results, more);
+    } finally {
+      await plugged.flush?.();
+    }
   };
 
   const fetch: Receiver["fetch"] = async (request, _env, context) => {
@@ -187,6 +256,8 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       startedAt: performance.now(),
       log: withFields(logger, { request_id: requestId }),
       context,
+      code: "not_found",
+      isCounted: true,
     };
     if (notify === undefined && !context?.waitUntil) start();
     let response: Response;
@@ -196,11 +267,18 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       // So that a webhook which was registered with another path shows in the log. Its path does
       // not: it is a stranger's text.
       if (answered === undefined && request.method === "POST") {
-        exchange.log.warn("POST to another path than the webhook's", { webhook: basePath + path });
+        exchange.log.warn("POST to another path than the webhook's", { webhook: host.path });
       }
     } catch (error) {
-      response = refuse(explain(error, exchange));
+      const refused = explain(error, exchange);
+      exchange.code = refused.code;
+      response = refuse(refused);
     }
+    if (exchange.isCounted) {
+      const durationMs = performance.now() - exchange.startedAt;
+      observer.answered({ status: response.status, code: exchange.code, durationMs });
+    }
+    if (plugged.flush && context?.waitUntil) context.waitUntil(plugged.flush());
     response.headers.set("X-Request-Id", requestId);
     return request.method === "HEAD" ? new Response(null, response) : response;
   };
@@ -210,22 +288,12 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     start,
     async stop() {
       await Promise.all([worker.stop(), reconciler.stop(), keeper?.idle(rejectionsWithinMs)]);
+      await plugged.flush?.();
     },
-    async drain({ asks = Infinity, ...options } = {}) {
-      const { budgetMs = 25_000, limit = Infinity } = options;
-      const end = performance.now() + budgetMs;
-      // Side by side: neither waits for the other.
-      const asking = reconciler.drain({ budgetMs, asks });
-      const results = await worker.drain(options).finally(() => asking);
-      const stored = await asking;
-      const left = limit - Object.values(results).reduce((sum, count) => sum + count, 0);
-      if (stored === 0 || left <= 0) return results;
-      const more = await worker.drain({ budgetMs: end - performance.now(), limit: left });
-      return addCounts(results, more);
-    },
+    drain,
     expect: reconciler.expect,
     reconcile: reconciler.reconcile,
-    reverify: createReverify({ storage, ingest, announce: followUp, logger }),
+    reverify,
   };
 }
 

@@ -10,6 +10,7 @@ import { type Logger, silentLogger } from "./logger.ts";
 import { createLoop } from "./loop.ts";
 import type { Processor } from "./processor/processor.ts";
 import { type Claim, lastAttemptLost, type Storage } from "./storage/storage.ts";
+import { noTracer, type Observer, observerOf, type Tracer } from "./telemetry.ts";
 import {
   defaultConcurrency,
   longestTimer,
@@ -23,6 +24,8 @@ export interface WorkerParts {
   /** By name. */
   readonly processors: Readonly<Record<string, Processor>>;
   readonly logger?: Logger;
+  readonly observer?: Required<Observer>;
+  readonly tracer?: Tracer;
 }
 
 /** What a drain may take. */
@@ -67,9 +70,11 @@ interface Pool {
 
 /** Makes a worker. It does nothing before it is started or asked to drain. */
 export function createWorker(
-  { storage, processors, logger = silentLogger }: WorkerParts,
+  parts: WorkerParts,
   options: WorkerOptions = {},
 ): Worker {
+  const { storage, processors, logger = silentLogger } = parts;
+  const { observer = observerOf([]), tracer = noTracer } = parts;
   const {
     concurrency = defaultConcurrency,
     maxAttempts = 8,
@@ -81,7 +86,16 @@ export function createWorker(
   const [problem] = workerProblems(options);
   if (problem !== undefined) throw new TypeError(`The worker cannot start: ${problem}.`);
 
-  const settings: AttemptSettings = { storage, logger, leaseMs, timeoutMs, maxAttempts, backoff };
+  const settings: AttemptSettings = {
+    storage,
+    logger,
+    leaseMs,
+    timeoutMs,
+    maxAttempts,
+    backoff,
+    observer,
+    tracer,
+  };
   const names = Object.keys(processors);
   const pools = new Set<Pool>();
   let stopping = false;
@@ -111,6 +125,7 @@ export function createWorker(
     pool.claiming = claiming.catch(() => {});
     const { claims, exhausted } = await claiming;
     for (const { eventId: id, processor } of exhausted) {
+      observer.attempted({ processor, result: "dead" });
       logger.error("delivery dead", { id, processor, error: lastAttemptLost });
     }
     // What was claimed while the worker was told to stop is given back without being run.

@@ -17,6 +17,7 @@ const anyEvent: fc.Arbitrary<Omit<NewEvent, "body"> & { body: Uint8Array }> = fc
   receivedAt: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
   body: fc.uint8Array(),
   processors: fc.uniqueArray(text),
+  traceParent: fc.option(text),
 });
 
 test("open() gives the event that seal() was given, by way of a storage", async () => {

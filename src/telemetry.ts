@@ -1,0 +1,88 @@
+import type { EventOrigin, EventState, Outcome } from "./storage/storage.ts";
+
+/** A request to the webhook, or to a path at which there is nothing, and what it was told. */
+export interface Answered {
+  readonly status: number;
+  /** One of a fixed set of words: `received`, `duplicate`, `ignored`, or the code of an error. */
+  readonly code: string;
+  readonly durationMs: number;
+}
+
+/** A signed request that was stored, or counted as a duplicate. */
+export interface Accepted {
+  /** The event's name, as it was signed; null where the payload could not be understood. */
+  readonly event: string | null;
+  readonly state: EventState;
+  readonly origin: EventOrigin;
+  readonly duplicate: boolean;
+  /** How long the storage took. */
+  readonly durationMs: number;
+}
+
+/** An attempt that ended. */
+export interface Attempted {
+  readonly processor: string;
+  /** How; `lost`: another one had the delivery by then. */
+  readonly result: Outcome["kind"] | "lost";
+  /** Undefined of one that took its process with it. */
+  readonly durationMs?: number;
+}
+
+/**
+ * Is told what happened, once it has. It is not waited for, and what it throws is swallowed: no event
+ * may be lost to a counter.
+ */
+export interface Observer {
+  answered?(answered: Answered): void;
+  accepted?(accepted: Accepted): void;
+  attempted?(attempted: Attempted): void;
+}
+
+/** What is known of a span. Never a secret, a token, a signature or a payload. */
+export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
+
+/** A span that has begun. */
+export interface Span {
+  /** Its place in the trace, as W3C's `traceparent` names it; null where nothing is traced. */
+  readonly traceParent: string | null;
+  set(attributes: SpanAttributes): void;
+  /** Marks it as failed. */
+  fail(reason: string): void;
+}
+
+/** What a span is begun with. */
+export interface SpanOptions {
+  readonly name: string;
+  readonly kind: "server" | "internal" | "consumer";
+  readonly attributes: SpanAttributes;
+  /** The `traceparent` of what led to it, perhaps long ago and elsewhere: linked, not its parent. */
+  readonly link?: string | null;
+}
+
+/** Does work within a span. What the work returns or throws is handed on. */
+export interface Tracer {
+  trace<T>(options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T>;
+}
+
+/** Traces nothing. */
+export const noTracer: Tracer = {
+  trace: (_options, work) => work({ traceParent: null, set() {}, fail() {} }),
+};
+
+/** One observer that tells all of them, and never throws. */
+export function observerOf(observers: readonly Observer[]): Required<Observer> {
+  const each = (tell: (observer: Observer) => void) => {
+    for (const observer of observers) {
+      try {
+        tell(observer);
+      } catch {
+        // There is nowhere to say it.
+      }
+    }
+  };
+  return {
+    answered: (answered) => each((observer) => observer.answered?.(answered)),
+    accepted: (accepted) => each((observer) => observer.accepted?.(accepted)),
+    attempted: (attempted) => each((observer) => observer.attempted?.(attempted)),
+  };
+}
