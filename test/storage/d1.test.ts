@@ -1,7 +1,7 @@
 import type { NewEvent } from "imggo-webhooks";
 import { d1Storage, maxD1BodyBytes } from "imggo-webhooks/storage/d1";
 import { DatabaseSync } from "node:sqlite";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { d1Statements } from "../../src/storage/d1/statements.ts";
 import {
   deliveriesOfFilteredPages,
@@ -24,7 +24,7 @@ beforeAll(async () => {
   d1 = await startD1();
 });
 afterAll(() => d1.dispose());
-afterEach(() => d1.empty());
+afterEach(() => d1.clear());
 
 describeStorage("d1Storage()", {
   create() {
@@ -62,6 +62,9 @@ function counted() {
 }
 
 describe("d1Storage() and its tables", () => {
+  beforeEach(() => d1.empty());
+  afterEach(() => d1.empty());
+
   test("two storages make the tables of one new database at once", async () => {
     const storages = Array.from({ length: 4 }, () => d1Storage(d1.database));
     const events = await Promise.all(storages.map(() => newEvent()));

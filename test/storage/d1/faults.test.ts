@@ -12,7 +12,7 @@ beforeAll(async () => {
   d1 = await startD1();
 });
 afterAll(() => d1.dispose());
-afterEach(() => d1.empty());
+afterEach(() => d1.clear());
 
 const request = { processors: ["a"], limit: 10, leaseMs: 60_000, maxAttempts: 3 };
 
