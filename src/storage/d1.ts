@@ -1,5 +1,5 @@
 import { accept } from "./d1/accept.ts";
-
+import { createActivity } from "./d1/activity.ts";
 import { claim } from "./d1/claim.ts";
 import type { D1Database } from "./d1/database.ts";
 import { createExpectations } from "./d1/expectations.ts";
@@ -7,7 +7,10 @@ import { list } from "./d1/list.ts";
 import { readBody } from "./d1/read-body.ts";
 import { createRejections } from "./d1/rejections.ts";
 import { createSession } from "./d1/session.ts";
-import { deadValues } from "./sqlite/dead.ts";
+import type { AttemptsRow } from "./sqlite/attempt-statements.ts";
+import { attemptsOf } from "./sqlite/attempts.ts";
+import { countDeadBy, deadGroupsOf, deadValues, redriveBy } from "./sqlite/dead.ts";
+import type { DeadGroupRow } from "./sqlite/dead-statements.ts";
 import { describeEvent, settledValues } from "./sqlite/rows.ts";
 import type { EventRow } from "./sql-rows.ts";
 import type { Rows } from "./sqlite/statements.ts";
@@ -32,11 +35,13 @@ export interface D1StorageOptions {
  * `job.succeeded`, any other takes 2, and one that is known takes 1 more; a claim takes 1 for each
  * processor, and 2 to 4 more where something is due; settling takes 1, or 2 where the attempt failed;
  * renewing, pinging, counting, redelivering and redriving take 1, the others 1 to 4. The first call
- * takes 1 more. Of expectations a claim takes 2 and the others 1; of rejections adding takes 2, and
- * the others 1.
+ * takes 1 more. Of expectations a claim takes 2 and the others 1; of rejections and of activity adding
+ * takes 2, and the others 1.
  *
  * D1 also counts the rows it reads: `stats()` reads one for each event and one for each delivery
- * that is there, so don't ask for it every few seconds.
+ * that is there, so don't ask for it every few seconds. The first page of a list of what was received
+ * before a time reads one for each event that was, and one of what is pending or running one for each
+ * that is either.
  *
  * D1 takes bytes at ten times the cost of text, so a body that is not UTF-8 costs more, and one that
  * holds U+FFFD takes a query more to read. A body may have {@linkcode maxD1BodyBytes}; a larger one
@@ -75,6 +80,10 @@ export function d1Storage(
       ]) as [EventRow[], Rows["deliveries"][]];
       return row && describeEvent(row, deliveries);
     },
+    async attempts(eventId) {
+      const [rows = []] = await run([bind("attempts", eventId)]) as AttemptsRow[][];
+      return attemptsOf(rows);
+    },
     body: (id) => readBody(session, "textOfBody", "body", id),
     list: (query) => list(session, query),
     async redeliver(eventId, processors) {
@@ -83,20 +92,25 @@ export function d1Storage(
       return due.length;
     },
     async redrive({ limit, ...filter }) {
-      const [due = []] = await run([bind("redrive", ...deadValues(filter), limit, now())]);
+      const [due = []] = await run([bind(redriveBy(filter), ...deadValues(filter), limit, now())]);
       return due.length;
     },
     async countDead(filter) {
-      const [[row] = []] = await run([bind("countDead", ...deadValues(filter))]) as {
+      const [[row] = []] = await run([bind(countDeadBy(filter), ...deadValues(filter))]) as {
         readonly count: number;
       }[][];
       return row?.count ?? 0;
+    },
+    async deadGroups({ limit }) {
+      const [rows = []] = await run([bind("deadGroups", limit)]) as DeadGroupRow[][];
+      return deadGroupsOf(rows);
     },
     async stats() {
       const [[row] = []] = await run([bind("stats", now())]) as StatsRow[][];
       if (row === undefined) throw new Error("D1 returned no row of a count.");
       return statsOf(row);
     },
+    activity: createActivity(session, now),
     expectations: createExpectations(session, now),
     rejections: createRejections(session, now),
     async prune({ receivedBefore, limit }) {

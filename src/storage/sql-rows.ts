@@ -20,6 +20,7 @@ export interface EventRow {
   readonly received_at: number;
   readonly size: number;
   readonly duplicates: number;
+  readonly trace_parent: string | null;
 }
 
 /** The event of a row, with its deliveries. */
@@ -35,6 +36,7 @@ export function eventOf(row: EventRow, deliveries: readonly Delivery[]): StoredE
     receivedAt: row.received_at,
     size: row.size,
     duplicates: row.duplicates,
+    traceParent: row.trace_parent,
     deliveries,
   };
 }

@@ -1,9 +1,11 @@
 import { type Logger, silentLogger } from "../logger.ts";
 import { accept } from "./sqlite/accept.ts";
 import { createAccess } from "./sqlite/access.ts";
+import { createActivity } from "./sqlite/activity.ts";
+import { attemptsOf } from "./sqlite/attempts.ts";
 import { claim } from "./sqlite/claim.ts";
 import type { Connection } from "./sqlite/connection.ts";
-import { deadValues } from "./sqlite/dead.ts";
+import { countDeadBy, deadGroupsOf, deadValues } from "./sqlite/dead.ts";
 import { createExpectations } from "./sqlite/expectations.ts";
 import { get, list } from "./sqlite/read-events.ts";
 import { redeliver, redrive } from "./sqlite/redeliver.ts";
@@ -65,19 +67,23 @@ export function sqliteStorage(
       }),
     settle: (lease, outcome) => write((connection) => settle(connection, lease, outcome, now())),
     get: (id) => readSnapshot((connection) => get(connection, id)),
+    attempts: (eventId) => read((connection) => attemptsOf(connection.all("attempts", eventId))),
     body: (id) => read((connection) => connection.one("body", id)?.body),
     list: (query) => readSnapshot((connection) => list(connection, query)),
     redeliver: (eventId, processors) =>
       write((connection) => redeliver(connection, eventId, processors, now())),
     redrive: (request) => write((connection) => redrive(connection, request, now())),
     countDead: (filter) =>
-      read((connection) => connection.one("countDead", ...deadValues(filter))?.count ?? 0),
+      read((connection) => connection.one(countDeadBy(filter), ...deadValues(filter))?.count ?? 0),
+    deadGroups: ({ limit }) =>
+      read((connection) => deadGroupsOf(connection.all("deadGroups", limit))),
     stats: () =>
       read((connection) => {
         const row = connection.one("stats", now());
         if (row === undefined) throw new Error("SQLite returned no row of a count.");
         return statsOf(row);
       }),
+    activity: createActivity(access),
     expectations: createExpectations(access),
     rejections: createRejections(access),
     prune: ({ receivedBefore, limit }) =>

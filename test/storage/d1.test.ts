@@ -10,11 +10,7 @@ import {
 import { migrations } from "../../src/storage/sqlite/schema.ts";
 import { type D1UnderTest, startD1 } from "../support/d1-database.ts";
 import { expectRefused } from "../support/expect-refused.ts";
-import {
-  expectFirstVersionKept,
-  firstVersionClock,
-  firstVersionRows,
-} from "../support/first-version.ts";
+import { earlierVersions } from "../support/earlier-versions.ts";
 import { newEvent, repeatOf } from "../support/new-event.ts";
 import { describeStorage, testClock } from "./contract.ts";
 import { expectBytes } from "./contract/calls.ts";
@@ -97,17 +93,22 @@ describe("d1Storage() and its tables", () => {
     file.close();
   });
 
-  test("a database of the first version is migrated, and keeps what it holds", async () => {
-    const statements = (sql: string) =>
-      sql.replace(/--.*/g, "").split(";").map((each) => each.trim()).filter((each) => each !== "");
-    await execute(
-      "CREATE TABLE imggo_webhooks_migrations (version INTEGER PRIMARY KEY) STRICT",
-      "INSERT INTO imggo_webhooks_migrations VALUES (1)",
-      ...statements(migrations[0] ?? ""),
-      ...statements(firstVersionRows),
-    );
-    await expectFirstVersionKept(d1Storage(d1.database, firstVersionClock));
-  });
+  for (const { version, name, rows, clock, expectKept } of earlierVersions) {
+    test(`a database of the ${name} version is migrated, and keeps what it holds`, async () => {
+      const statements = (sql: string) =>
+        sql.replace(/--.*/g, "").split(";").map((each) => each.trim()).filter((each) =>
+          each !== ""
+        );
+      const seen = migrations.slice(0, version);
+      await execute(
+        "CREATE TABLE imggo_webhooks_migrations (version INTEGER PRIMARY KEY) STRICT",
+        ...seen.map((_, index) => `INSERT INTO imggo_webhooks_migrations VALUES (${index + 1})`),
+        ...seen.flatMap(statements),
+        ...statements(rows),
+      );
+      await expectKept(d1Storage(d1.database, clock));
+    });
+  }
 
   test("a database of a newer version is refused, and left untouched", async () => {
     await d1Storage(d1.database).accept(await newEvent());
@@ -218,9 +219,16 @@ describe("d1Storage() and the limits of D1", () => {
     expect(await queriesOf(() => storage.body(event.id))).toBe(1);
     expect(await queriesOf(() => storage.list({ limit: 10 }))).toBe(2);
     expect(await queriesOf(() => storage.list({ limit: 10, state: "accepted" }))).toBe(2);
+    const narrow = { limit: 10, patternId: "pat_1", event: "job.failed" } as const;
+    expect(await queriesOf(() => storage.list(narrow))).toBe(3);
+    expect(await queriesOf(() => storage.list({ ...narrow, receivedAfter: 0 }))).toBe(4);
+    expect(await queriesOf(() => storage.attempts(event.id))).toBe(1);
     expect(await queriesOf(() => storage.redeliver(event.id, processors))).toBe(1);
     expect(await queriesOf(() => storage.redrive({ limit: 10, patternId: "pat_1" }))).toBe(1);
     expect(await queriesOf(() => storage.countDead({ deadAfter: 0 }))).toBe(1);
+    expect(await queriesOf(() => storage.deadGroups({ limit: 10 }))).toBe(1);
+    expect(await queriesOf(() => storage.activity.add({ accepted: 1 }))).toBe(2);
+    expect(await queriesOf(() => storage.activity.list(0))).toBe(1);
     expect(await queriesOf(() => storage.stats())).toBe(1);
     expect(await queriesOf(() => storage.prune({ receivedBefore: 0, limit: 10 }))).toBe(4);
     const { expectations, rejections } = storage;
@@ -245,7 +253,8 @@ describe("d1Storage() and the limits of D1", () => {
     for (const migration of migrations) file.exec(migration);
     // What an operator asks for: `sqlite/plans.test.ts` looks how.
     const filtered = [filteredPages, deliveriesOfFilteredPages].flatMap(Object.keys);
-    const aside = [...filtered, "stats", "prunable", "trimRejections"];
+    const ofOperators = [...filtered, "received", "sizes", "deadGroups", "stats"];
+    const aside = [...ofOperators, "prunable", "trimRejections"];
     const planned = Object.entries(d1Statements)
       .filter(([name]) =>
         !["ping", "expireKeys", "deleteDeliveries", "deleteEvents", ...aside].includes(name)

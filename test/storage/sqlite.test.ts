@@ -7,11 +7,7 @@ import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { applicationId, migrations } from "../../src/storage/sqlite/schema.ts";
-import {
-  expectFirstVersionKept,
-  firstVersionClock,
-  firstVersionRows,
-} from "../support/first-version.ts";
+import { earlierVersions } from "../support/earlier-versions.ts";
 import { newEvent, repeatOf } from "../support/new-event.ts";
 import { describeStorage, testClock } from "./contract.ts";
 
@@ -215,17 +211,19 @@ describe("sqliteStorage() and its locks", () => {
   });
 });
 
-test("sqliteStorage() migrates a file of the first version, which keeps what it holds", async () => {
-  const path = await newPath();
-  execute(
-    path,
-    `PRAGMA journal_mode = WAL; ${migrations[0]}; ${firstVersionRows};
-     PRAGMA application_id = ${applicationId}; PRAGMA user_version = 1`,
-  );
-  const storages = [open(path, firstVersionClock), open(path, firstVersionClock)] as const;
-  await Promise.all(storages.map((storage) => storage.ping()));
-  await expectFirstVersionKept(storages[0]);
-});
+for (const { version, name, rows, clock, expectKept } of earlierVersions) {
+  test(`sqliteStorage() migrates a file of the ${name} version, which keeps what it holds`, async () => {
+    const path = await newPath();
+    execute(
+      path,
+      `PRAGMA journal_mode = WAL; ${migrations.slice(0, version).join(";")}; ${rows};
+       PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${version}`,
+    );
+    const storages = [open(path, clock), open(path, clock)] as const;
+    await Promise.all(storages.map((storage) => storage.ping()));
+    await expectKept(storages[0]);
+  });
+}
 
 describe("sqliteStorage() and files it cannot use", () => {
   const damages: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>> = {

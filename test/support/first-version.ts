@@ -48,6 +48,7 @@ export async function expectFirstVersionKept(storage: Storage): Promise<void> {
       receivedAt: now - 2,
       size: 0,
       duplicates: 0,
+      traceParent: null,
       deliveries: [
         delivery("a", "pending", 1, { dueAt: now - minute, lastError: "again" }),
         delivery("b", "running", 1, { dueAt: now + minute }),
@@ -66,6 +67,7 @@ export async function expectFirstVersionKept(storage: Storage): Promise<void> {
       receivedAt: now - 3,
       size: 7,
       duplicates: 2,
+      traceParent: null,
       deliveries: [delivery("a", "succeeded", 1, { endedAt: now - 5 * minute })],
     },
   ]);
@@ -95,7 +97,12 @@ export async function expectFirstVersionKept(storage: Storage): Promise<void> {
   // A key that outlived its event still tells a repeat.
   const body = await verifiedBytes(Uint8Array.of());
   const late = { id: "evt_7", key: "job.succeeded:job_0", state: "accepted", body } as const;
-  const fields = { origin: "reconcile", event: "job.succeeded", patternId: null } as const;
+  const fields = {
+    origin: "reconcile",
+    event: "job.succeeded",
+    patternId: null,
+    traceParent: null,
+  } as const;
   const repeat = { ...late, ...fields, jobId: "job_0", receivedAt: now, processors: ["a"] };
   expect(await storage.accept(repeat)).toMatchObject({ id: "evt_0", duplicate: true });
   expect(await storage.countDead({ deadBefore: now - 2 * minute })).toBe(1);

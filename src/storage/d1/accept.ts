@@ -13,7 +13,7 @@ export async function accept(
   // Bound, and so copied, before anything is waited for.
   const body = toParameter(event.body);
   const statements = [
-    bind("addKey", key, id, event.origin),
+    bind("addKey", key, id, event.origin, event.traceParent),
     bind("addEvent", key, id, state, event.event, jobId, patternId, receivedAt, body),
   ];
   if (state === "accepted" && jobId !== null) statements.push(bind("fulfil", jobId));

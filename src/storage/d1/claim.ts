@@ -24,6 +24,7 @@ interface ClaimedEvent extends TextRow {
   readonly seq: number;
   readonly id: string;
   readonly received_at: number;
+  readonly trace_parent: string | null;
 }
 
 type Won = Pick<Candidate, "event_seq" | "processor" | "attempts" | "fence">;
@@ -116,8 +117,8 @@ async function take(
       const body = bodies.get(event_seq);
       if (!delivery || !event || !body) return [];
       const { fence, attempts: attempt } = delivery;
-      const { id: eventId, received_at: receivedAt } = event;
-      return [{ eventId, processor, fence, attempt, receivedAt, body: body.slice() }];
+      const { id: eventId, received_at: receivedAt, trace_parent: traceParent } = event;
+      return [{ eventId, processor, fence, attempt, receivedAt, body: body.slice(), traceParent }];
     }),
     exhausted: over.map(({ id: eventId, processor, fence }) => ({ eventId, processor, fence })),
   };

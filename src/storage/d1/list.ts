@@ -1,13 +1,14 @@
 import {
+  aheadOf,
+  type Answers,
   beforeOf,
   filteredPageOf,
-  filterValues,
   isUnfiltered,
   type ListQuery,
   pageOf,
-  sourceOf,
+  planOf,
 } from "../sqlite/list.ts";
-import type { FilteredRow } from "../sqlite/list-statements.ts";
+import type { AheadRows, FilteredRow } from "../sqlite/list-statements.ts";
 import { describeEvent } from "../sqlite/rows.ts";
 import type { EventRow } from "../sql-rows.ts";
 import type { Rows } from "../sqlite/statements.ts";
@@ -16,8 +17,9 @@ import type { D1Session } from "./session.ts";
 
 type DeliveryOfPage = Rows["deliveries"] & { readonly event_seq: number };
 
-/** A page of events: one batch. */
-export async function list({ bind, run }: D1Session, query: ListQuery): Promise<EventPage> {
+/** A page of events: one batch, and for some filters one ahead of it. */
+export async function list(session: D1Session, query: ListQuery): Promise<EventPage> {
+  const { bind, run } = session;
   const { limit } = query;
   const parts = (deliveries: readonly DeliveryOfPage[]) => ({
     limit,
@@ -33,11 +35,25 @@ export async function list({ bind, run }: D1Session, query: ListQuery): Promise<
     ]) as [EventRow[], DeliveryOfPage[]];
     return pageOf(rows, parts(deliveries));
   }
-  const source = sourceOf(query);
-  const values = filterValues(query);
+  const plan = planOf(query, await askAhead(session, query));
+  const { source, values } = plan;
   const [rows = [], deliveries = []] = await run([
     bind(source, ...values),
     bind(`${source}Deliveries`, ...values),
   ]) as [FilteredRow[], DeliveryOfPage[]];
-  return filteredPageOf(rows, parts(deliveries));
+  return filteredPageOf(rows, plan, parts(deliveries));
+}
+
+async function askAhead({ bind, run }: D1Session, query: ListQuery): Promise<Answers> {
+  const { received, sizes } = aheadOf(query);
+  const [ofReceived = [], ofSizes = []] = [
+    received ? [bind("received", ...received)] : [],
+    sizes ? [bind("sizes", ...sizes)] : [],
+  ];
+  if (ofReceived.length + ofSizes.length === 0) return {};
+  const rows = await run([...ofReceived, ...ofSizes]) as (AheadRows[keyof AheadRows])[][];
+  return {
+    received: received && rows[0]?.[0] as AheadRows["received"],
+    sizes: sizes && rows.at(-1)?.[0] as AheadRows["sizes"],
+  };
 }

@@ -1,12 +1,19 @@
+import { activityStatements } from "../sqlite/activity-statements.ts";
+import {
+  attemptStatements,
+  historyWithLost,
+  historyWithSuccess,
+} from "../sqlite/attempt-statements.ts";
 import { deadStatements } from "../sqlite/dead-statements.ts";
 import { expectationStatements } from "../sqlite/expectation-statements.ts";
 import {
+  aheadStatements,
   deliveriesOfFilteredPages,
   filteredPages,
   type Source,
 } from "../sqlite/list-statements.ts";
 import { rejectionStatements } from "../sqlite/rejection-statements.ts";
-import { statements } from "../sqlite/statements.ts";
+import { statements, traceOfEvent } from "../sqlite/statements.ts";
 import { statsStatement } from "../sqlite/stats.ts";
 import { bodyColumns } from "./body.ts";
 
@@ -18,7 +25,7 @@ const succeeded = "job_id = ?5 AND event = 'job.succeeded' AND state IN ('accept
 const failed = "job_id = ? AND event = 'job.failed' AND state IN ('accepted', 'superseded')";
 
 const byEventId = (sql: string) =>
-  sql.replace("event_seq = ?", "event_seq = (SELECT seq FROM events WHERE id = ?)");
+  sql.replace(/event_seq = (\?\d*)/, "event_seq = (SELECT seq FROM events WHERE id = $1)");
 
 /** Deliveries of a list of `[event_seq, processor, fence]`, if they are still due and unclaimed. */
 const stillDue = `(event_seq, processor, fence) IN
@@ -28,8 +35,8 @@ const eventIs = (state: string) =>
   `EXISTS (SELECT 1 FROM events WHERE seq = event_seq AND events.state = '${state}')`;
 
 const ownStatements = {
-  addKey: `INSERT INTO keys (key, event_id, origin) VALUES (?, ?, ?) ON CONFLICT (key)
-    DO UPDATE SET duplicates = duplicates + (event_id <> excluded.event_id) RETURNING event_id`,
+  addKey: `INSERT INTO keys (key, event_id, origin, trace_parent) VALUES (?, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET duplicates = duplicates + (event_id <> excluded.event_id) RETURNING event_id`,
   // Only of the event that has just got its key: not of a duplicate, nor of a call made again, also
   // when the event was pruned meanwhile.
   addEvent: `INSERT INTO events (key, id, state, event, job_id, pattern_id, received_at, body)
@@ -52,14 +59,16 @@ const ownStatements = {
     FROM deliveries CROSS JOIN events ON seq = event_seq
     WHERE processor = ? AND deliveries.state < 2 AND due_at <= ?
     ORDER BY due_at, event_seq LIMIT ?`,
-  claim: `UPDATE deliveries SET state = 1, attempts = attempts + 1, fence = fence + 1, due_at = ?3
+  claim: `UPDATE deliveries SET state = 1, attempts = attempts + 1, fence = fence + 1,
+    due_at = ?3, started_at = ?2, history = ${historyWithLost}
     WHERE ${stillDue} AND ${eventIs("accepted")}
     RETURNING event_seq, processor, attempts, fence`,
-  exhaust: `UPDATE deliveries SET state = 3, due_at = ?2, last_error = ?3
+  exhaust: `UPDATE deliveries SET state = 3, due_at = ?2, last_error = ?3,
+    history = ${historyWithLost}
     WHERE ${stillDue} AND ${eventIs("accepted")}
     RETURNING (SELECT id FROM events WHERE seq = event_seq) AS id, processor, fence`,
   withdrawDue: `DELETE FROM deliveries WHERE ${stillDue} AND ${eventIs("superseded")}`,
-  claimedEvents: `SELECT seq, id, received_at, ${bodyColumns} FROM events
+  claimedEvents: `SELECT seq, id, received_at, ${traceOfEvent}, ${bodyColumns} FROM events
     WHERE seq IN (SELECT value FROM json_each(?1)) AND EXISTS (SELECT 1 FROM deliveries
       WHERE event_seq = seq AND deliveries.state = 1 AND due_at = ?2)`,
   renew: `${byEventId(statements.renew)} RETURNING fence`,
@@ -76,14 +85,15 @@ const ownStatements = {
   body: `${statements.body}`,
   forgetKeys: `${statements.forgetKeys}`,
   // What is prunable stays so, and the first of it the same, while its deliveries are deleted.
-  expireKeys: `UPDATE keys SET expires_at = ?3
+  expireKeys: `UPDATE keys SET expires_at = ?3, trace_parent = NULL
     WHERE key IN (SELECT key FROM events WHERE seq IN (${prunable()}))`,
   deleteDeliveries: `DELETE FROM deliveries WHERE event_seq IN (${prunable()})`,
   deleteEvents: `DELETE FROM events WHERE seq IN (${prunable()}) RETURNING seq`,
   redeliver: `INSERT INTO deliveries (event_seq, processor, due_at)
     SELECT seq, value, ?3 FROM events CROSS JOIN json_each(?2)
     WHERE events.id = ?1 AND state = 'accepted'
-    ON CONFLICT DO UPDATE SET state = 0, attempts = 0, due_at = excluded.due_at
+    ON CONFLICT DO UPDATE SET state = 0, attempts = 0, due_at = excluded.due_at,
+      history = ${historyWithSuccess}
     WHERE deliveries.state > 1 RETURNING processor`,
   textOfRejection: `SELECT ${bodyColumns} FROM rejections WHERE id = ?`,
   stats: `${statsStatement}`,
@@ -92,6 +102,9 @@ const ownStatements = {
 
 type OwnName = keyof typeof ownStatements;
 type SharedName =
+  | keyof typeof activityStatements
+  | keyof typeof aheadStatements
+  | keyof typeof attemptStatements
   | keyof typeof deadStatements
   | keyof typeof expectationStatements
   | keyof typeof rejectionStatements;
@@ -102,6 +115,9 @@ export type D1StatementName = OwnName | SharedName | Source | `${Source}Deliveri
 /** Every statement of the storage, by name. In `state`, 0 to 3 are as the schema says. */
 export const d1Statements: Readonly<Record<D1StatementName, string>> = {
   ...ownStatements,
+  ...activityStatements,
+  ...aheadStatements,
+  ...attemptStatements,
   ...deadStatements,
   ...expectationStatements,
   ...rejectionStatements,

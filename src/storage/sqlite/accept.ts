@@ -5,7 +5,7 @@ import type { Connection } from "./connection.ts";
 export function accept(connection: Connection, event: NewEvent, time: number): Acceptance {
   const isEnd = event.state === "accepted" && event.jobId !== null;
   if (isEnd) connection.run("fulfil", event.jobId);
-  if (connection.run("addKey", event.key, event.id, event.origin) === 0) {
+  if (connection.run("addKey", event.key, event.id, event.origin, event.traceParent) === 0) {
     return count(connection, event);
   }
   connection.checkRoom();

@@ -33,7 +33,7 @@ export function claim(
         exhausted.push({ eventId: event.id, processor, fence });
         skipped = true;
       } else {
-        connection.run("claim", heldUntil, event_seq, processor);
+        connection.run("claim", heldUntil, time, event_seq, processor);
         claims.push({
           eventId: event.id,
           processor,
@@ -41,6 +41,7 @@ export function claim(
           attempt: attempts + 1,
           receivedAt: event.received_at,
           body: event.body,
+          traceParent: event.trace_parent,
         });
       }
     }

@@ -2,29 +2,71 @@ import type { EventRow } from "../sql-rows.ts";
 import { describedEvent } from "./statements.ts";
 
 // Where the search for what a filter means begins: the events to look at, the last stored first, ?9 of
-// those before ?8. The parameters are the same in each, so that none depends on which one it is.
+// those from ?11 on and before ?8. The parameters are the same in each, so that none depends on which
+// one it is.
+const within = "seq >= ?11 AND seq < ?8";
+const lastFirst = "ORDER BY seq DESC LIMIT ?9";
+const deliveriesWithin = "event_seq >= ?11 AND event_seq < ?8 ORDER BY event_seq DESC LIMIT ?9";
 const looked = {
-  everyEvent: "SELECT seq FROM events WHERE seq < ?8 ORDER BY seq DESC LIMIT ?9",
-  // Few lie close together, mostly; of many it is not worth while to tell where.
-  receivedBetween: `WITH received AS MATERIALIZED (
-      SELECT count(*) = 10000 AS many, min(seq) AS first, max(seq) AS last
-      FROM (SELECT seq FROM events WHERE received_at >= ?5 AND received_at < ?6 LIMIT 10000)
-    ) SELECT seq FROM events WHERE seq >= (SELECT iif(many, 0, first) FROM received)
-      AND seq < (SELECT iif(many, ?8, min(?8, last + 1)) FROM received)
-    ORDER BY seq DESC LIMIT ?9`,
+  everyEvent: `SELECT seq FROM events WHERE ${within} ${lastFirst}`,
+  ofPattern: `SELECT seq FROM events INDEXED BY events_pattern
+    WHERE pattern_id = ?4 AND ${within} ${lastFirst}`,
+  ofOtherName: `SELECT seq FROM events INDEXED BY events_other_name
+    WHERE event = ?2 AND event <> 'job.succeeded' AND ${within} ${lastFirst}`,
   ofState: `SELECT seq FROM events INDEXED BY events_state
-    WHERE state = ?1 AND state <> 'accepted' AND seq < ?8 ORDER BY seq DESC LIMIT ?9`,
+    WHERE state = ?1 AND state <> 'accepted' AND ${within} ${lastFirst}`,
   ofJob: `SELECT seq FROM events
-      WHERE job_id = ?3 AND state IN ('accepted', 'superseded') AND seq < ?8
+      WHERE job_id = ?3 AND state IN ('accepted', 'superseded') AND ${within}
     UNION ALL SELECT seq FROM events
-      WHERE job_id = ?3 AND state IN ('ignored', 'quarantined') AND seq < ?8
-    ORDER BY seq DESC LIMIT ?9`,
+      WHERE job_id = ?3 AND state IN ('ignored', 'quarantined') AND ${within}
+    ${lastFirst}`,
   // The rows of deliveries are smaller than those of events.
-  withDeliveries: `SELECT DISTINCT event_seq FROM deliveries
-    WHERE event_seq < ?8 ORDER BY event_seq DESC LIMIT ?9`,
+  withDeliveries: `SELECT DISTINCT event_seq FROM deliveries WHERE ${deliveriesWithin}`,
+  // In the order of when they are due: all of them are sorted.
+  withOpenOnes: `SELECT DISTINCT event_seq FROM deliveries INDEXED BY deliveries_due
+    WHERE state < 2 AND state = ?7 AND ${deliveriesWithin}`,
   withDeadOnes: `SELECT DISTINCT event_seq FROM deliveries INDEXED BY deliveries_dead_event
-    WHERE state = 3 AND event_seq < ?8 ORDER BY event_seq DESC LIMIT ?9`,
+    WHERE state = 3 AND ${deliveriesWithin}`,
 };
+
+/** As many as this are counted so as to see which are the fewest. */
+export const mostCounted = 100_000;
+
+const counted = (what: string) =>
+  `(SELECT count(*) FROM (SELECT 1 FROM ${what} LIMIT ${mostCounted}))`;
+
+/** What is asked ahead of a list, by name. */
+export const aheadStatements = {
+  // Few lie close together, mostly. ?3 is how many to look at, -1 for all.
+  received: `SELECT count(*) AS count, min(seq) AS first, max(seq) AS last
+    FROM (SELECT seq FROM events INDEXED BY events_received
+      WHERE received_at >= ?1 AND received_at < ?2 LIMIT ?3)`,
+  // Of what a filter does not name there are none.
+  sizes: `SELECT
+    ${counted("events INDEXED BY events_pattern WHERE pattern_id = ?1")} AS ofPattern,
+    ${
+    counted("events INDEXED BY events_other_name WHERE event = ?2 AND event <> 'job.succeeded'")
+  } AS ofOtherName,
+    ${
+    counted("events INDEXED BY events_state WHERE state = ?3 AND state <> 'accepted'")
+  } AS ofState,
+    ${
+    counted("deliveries INDEXED BY deliveries_dead_event WHERE state = 3 AND ?4 = 3")
+  } AS withDeadOnes,
+    ${counted("deliveries INDEXED BY deliveries_due WHERE state < 2 AND ?4 < 2")} AS withOpenOnes`,
+};
+
+/** What the rows of {@linkcode aheadStatements} hold. */
+export interface AheadRows {
+  received: {
+    readonly count: number;
+    readonly first: number | null;
+    readonly last: number | null;
+  };
+  sizes: Readonly<
+    Record<"ofPattern" | "ofOtherName" | "ofState" | "withDeadOnes" | "withOpenOnes", number>
+  >;
+}
 
 /** Where the search for what a filter means begins. */
 export type Source = keyof typeof looked;

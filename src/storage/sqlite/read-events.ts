@@ -1,13 +1,13 @@
 import type { EventPage, StoredEvent } from "../storage.ts";
 import type { Connection } from "./connection.ts";
 import {
+  aheadOf,
   beforeOf,
   filteredPageOf,
-  filterValues,
   isUnfiltered,
   type ListQuery,
   pageOf,
-  sourceOf,
+  planOf,
 } from "./list.ts";
 import { describeEvent } from "./rows.ts";
 import type { EventRow } from "../sql-rows.ts";
@@ -22,10 +22,16 @@ export function get(connection: Connection, id: string): StoredEvent | undefined
 export function list(connection: Connection, query: ListQuery): EventPage {
   const { limit } = query;
   const parts = { limit, describe: (row: EventRow) => describe(connection, row) };
-  return isUnfiltered(query)
+  if (isUnfiltered(query)) {
     // One more than asked for tells whether there is a next page.
-    ? pageOf(connection.all("page", beforeOf(query), limit + 1), parts)
-    : filteredPageOf(connection.all(sourceOf(query), ...filterValues(query)), parts);
+    return pageOf(connection.all("page", beforeOf(query), limit + 1), parts);
+  }
+  const { received, sizes } = aheadOf(query);
+  const plan = planOf(query, {
+    received: received && connection.one("received", ...received),
+    sizes: sizes && connection.one("sizes", ...sizes),
+  });
+  return filteredPageOf(connection.all(plan.source, ...plan.values), plan, parts);
 }
 
 function describe(connection: Connection, row: EventRow): StoredEvent {

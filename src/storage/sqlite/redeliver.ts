@@ -1,6 +1,6 @@
 import type { DeadFilter } from "../storage.ts";
 import type { Connection } from "./connection.ts";
-import { deadValues } from "./dead.ts";
+import { deadValues, redriveBy } from "./dead.ts";
 
 /** Makes an event's deliveries to these processors due again; how many. */
 export function redeliver(
@@ -23,5 +23,5 @@ export function redrive(
   { limit, ...filter }: DeadFilter & { readonly limit: number },
   time: number,
 ): number {
-  return connection.all("redrive", ...deadValues(filter), limit, time).length;
+  return connection.all(redriveBy(filter), ...deadValues(filter), limit, time).length;
 }

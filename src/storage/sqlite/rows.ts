@@ -1,3 +1,4 @@
+import { attemptError } from "../attempt-error.ts";
 import { deliveryStates, eventOf, type EventRow } from "../sql-rows.ts";
 import type { Delivery, Outcome, StoredEvent } from "../storage.ts";
 import type { Rows } from "./statements.ts";
@@ -20,17 +21,21 @@ export function describeEvent(
   );
 }
 
-/** What the statement `settle` sets: state, due_at, how many attempts do not count, last_error. */
-export function settledValues(
-  outcome: Outcome,
-  time: number,
-): [state: number, dueAt: number, uncounted: number, lastError: string | null] {
+/**
+ * What the statement `settle` sets: state, due_at, how many attempts do not count, last_error; and of
+ * the attempt how it ended, when, and its error as JSON.
+ */
+export function settledValues(outcome: Outcome, time: number): (number | string | null)[] {
   const state = { succeeded: 2, dead: 3, retry: 0, released: 0 }[outcome.kind];
+  const error = "error" in outcome ? outcome.error : null;
   const delayMs = outcome.kind === "retry" ? outcome.afterMs : 0;
   return [
     state,
     Math.ceil(time + delayMs),
     outcome.kind === "released" ? 1 : 0,
-    "error" in outcome ? outcome.error : null,
+    error,
+    outcome.kind,
+    time,
+    JSON.stringify(error === null ? null : attemptError(error)),
   ];
 }

@@ -89,4 +89,28 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX rejections_kept ON rejections (seq, size, stored_at);
   `,
+  `
+  -- The trace of the receipt of the first of a key.
+  ALTER TABLE keys ADD COLUMN trace_parent TEXT;
+
+  -- When it was last claimed, and the attempts that ended: a JSON array of at most 20
+  -- [attempt, started_at, ended_at, state, error]. The one that runs and the success at which it stands
+  -- are told from the other columns. NULL in what was written before.
+  ALTER TABLE deliveries ADD COLUMN started_at INTEGER;
+  ALTER TABLE deliveries ADD COLUMN history TEXT;
+
+  -- By what the operator looks for. What most events are named costs them nothing.
+  CREATE INDEX events_pattern ON events (pattern_id) WHERE pattern_id IS NOT NULL;
+  CREATE INDEX events_other_name ON events (event) WHERE event <> 'job.succeeded';
+  CREATE INDEX deliveries_dead_error ON deliveries (last_error, due_at) WHERE state = 3;
+
+  -- What happened lately, by the minute.
+  CREATE TABLE activity (
+    starts_at INTEGER PRIMARY KEY,
+    accepted INTEGER NOT NULL,
+    duplicates INTEGER NOT NULL,
+    rejected INTEGER NOT NULL,
+    dead INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -1,15 +1,21 @@
 import type { EventRow } from "../sql-rows.ts";
 import type { EventState } from "../storage.ts";
+import { historyWith, historyWithLost, historyWithSuccess } from "./attempt-statements.ts";
 
 /** Events without their bodies, as {@linkcode EventRow} says. */
 export const describedEvent =
   `SELECT seq, id, events.key, state, coalesce(origin, 'webhook') AS origin,
   event, job_id, pattern_id, received_at, length(body) AS size,
-  coalesce(duplicates, 0) AS duplicates FROM events LEFT JOIN keys ON keys.key = events.key`;
+  coalesce(duplicates, 0) AS duplicates, trace_parent FROM events LEFT JOIN keys ON keys.key = events.key`;
+
+/** The trace of an event, beside which its key is not read. */
+export const traceOfEvent =
+  "(SELECT trace_parent FROM keys WHERE keys.key = events.key) AS trace_parent";
 
 /** Every statement of the storage, by name. In `state`, 0 to 3 are as the schema says. */
 export const statements = {
-  addKey: "INSERT INTO keys (key, event_id, origin) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING",
+  addKey: `INSERT INTO keys (key, event_id, origin, trace_parent) VALUES (?, ?, ?, ?)
+    ON CONFLICT (key) DO NOTHING`,
   countDuplicate: `UPDATE keys SET duplicates = duplicates + (event_id <> ?) WHERE key = ?
     RETURNING event_id`,
   addEvent: `INSERT INTO events (id, key, state, event, job_id, pattern_id, received_at, body)
@@ -24,17 +30,20 @@ export const statements = {
   anyDue: "SELECT 1 FROM deliveries WHERE processor = ? AND state < 2 AND due_at <= ? LIMIT 1",
   due: `SELECT event_seq, processor, attempts, fence FROM deliveries
     WHERE processor = ? AND state < 2 AND due_at <= ? ORDER BY due_at, event_seq LIMIT ?`,
-  claimedEvent: "SELECT id, state, received_at, body FROM events WHERE seq = ?",
-  claim: `UPDATE deliveries SET state = 1, attempts = attempts + 1, fence = fence + 1, due_at = ?
+  claimedEvent: `SELECT id, state, received_at, body, ${traceOfEvent} FROM events WHERE seq = ?`,
+  claim: `UPDATE deliveries SET state = 1, attempts = attempts + 1, fence = fence + 1,
+    due_at = ?, started_at = ?, history = ${historyWithLost}
     WHERE event_seq = ? AND processor = ?`,
-  exhaust: `UPDATE deliveries SET state = 3, due_at = ?, last_error = ?
+  exhaust:
+    `UPDATE deliveries SET state = 3, due_at = ?, last_error = ?, history = ${historyWithLost}
     WHERE event_seq = ? AND processor = ?`,
   eventOfLease: "SELECT seq, state FROM events WHERE id = ?",
   renew: `UPDATE deliveries SET due_at = ?
     WHERE event_seq = ? AND processor = ? AND fence = ? AND state = 1`,
-  settle: `UPDATE deliveries SET state = ?, due_at = ?,
-    attempts = attempts - ?, last_error = coalesce(?, last_error)
-    WHERE event_seq = ? AND processor = ? AND fence = ? AND state = 1`,
+  settle: `UPDATE deliveries SET state = ?1, due_at = ?2,
+    attempts = attempts - ?3, last_error = coalesce(?4, last_error),
+    history = ${historyWith("?5 <> 'succeeded'", "?6", "?5", "json(?7)")}
+    WHERE event_seq = ?8 AND processor = ?9 AND fence = ?10 AND state = 1`,
   event: `${describedEvent} WHERE id = ?`,
   page: `${describedEvent}
     WHERE seq < ? ORDER BY seq DESC LIMIT ?`,
@@ -45,11 +54,13 @@ export const statements = {
   prunable: `SELECT seq FROM events WHERE +received_at < ? AND state <> 'quarantined'
     AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event_seq = seq AND deliveries.state <> 2)
     ORDER BY seq LIMIT ?`,
-  expireKey: "UPDATE keys SET expires_at = ? WHERE key = (SELECT key FROM events WHERE seq = ?)",
+  expireKey: `UPDATE keys SET expires_at = ?, trace_parent = NULL
+    WHERE key = (SELECT key FROM events WHERE seq = ?)`,
   deleteDeliveries: "DELETE FROM deliveries WHERE event_seq = ?",
   deleteEvent: "DELETE FROM events WHERE seq = ?",
   addDue: `INSERT INTO deliveries (event_seq, processor, due_at) VALUES (?, ?, ?)
-    ON CONFLICT DO UPDATE SET state = 0, attempts = 0, due_at = excluded.due_at WHERE state > 1`,
+    ON CONFLICT DO UPDATE SET state = 0, attempts = 0, due_at = excluded.due_at,
+      history = ${historyWithSuccess} WHERE state > 1`,
   ping: "SELECT count(*) FROM (SELECT 1 FROM events LIMIT 1)",
 };
 
@@ -73,6 +84,7 @@ export interface Rows {
     readonly id: string;
     readonly state: EventState;
     readonly received_at: number;
+    readonly trace_parent: string | null;
     readonly body: Uint8Array<ArrayBuffer>;
   };
   eventOfLease: { readonly seq: number; readonly state: EventState };

@@ -18,13 +18,18 @@ const tables = "events|keys|deliveries|expectations|rejections";
 const wholeTable = new RegExp(`^SCAN (?:${tables})\\b(?! USING COVERING INDEX)`);
 
 const firstSteps: Readonly<Partial<Record<StatementName, RegExp>>> = {
-  everyEvent: /SEARCH events USING INTEGER PRIMARY KEY \(rowid<\?\)/,
-  receivedBetween: /SEARCH events USING INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?\)/,
-  ofState: /SEARCH events USING COVERING INDEX events_state \(state=\? AND rowid<\?\)/,
-  ofJob: /INDEX events_job \(job_id=\?\)[^]*INDEX events_other_job \(job_id=\? AND rowid<\?\)/,
-  withDeliveries: /SEARCH deliveries USING PRIMARY KEY \(event_seq<\?\)/,
-  withDeadOnes: /COVERING INDEX deliveries_dead_event \(event_seq<\?\)/,
+  everyEvent: /SEARCH events USING INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?\)/,
+  received:
+    /SEARCH events USING COVERING INDEX events_received \(received_at>\? AND received_at<\?\)/,
+  ofState: /COVERING INDEX events_state \(state=\? AND rowid>\? AND rowid<\?\)/,
+  ofPattern: /COVERING INDEX events_pattern \(pattern_id=\? AND rowid>\? AND rowid<\?\)/,
+  ofOtherName: /COVERING INDEX events_other_name \(event=\? AND rowid>\? AND rowid<\?\)/,
+  ofJob: /INDEX events_job \(job_id=\?\)[^]*INDEX events_other_job \(job_id=\? AND rowid>\? AND/,
+  withDeliveries: /SEARCH deliveries USING PRIMARY KEY \(event_seq>\? AND event_seq<\?\)/,
+  withDeadOnes: /COVERING INDEX deliveries_dead_event \(event_seq>\? AND event_seq<\?\)/,
   countDead: /^SEARCH deliveries USING COVERING INDEX deliveries_dead \(due_at>\? AND due_at<\?\)/,
+  countDeadOfError:
+    /^SEARCH deliveries USING COVERING INDEX deliveries_dead_error \(last_error=\? AND due_at>\?/,
   redrive: /^SEARCH deliveries USING PRIMARY KEY \(event_seq=\? AND processor=\?\)/,
   expectations: /^SEARCH expectations USING INDEX expectations_deadline \(deadline_at>\?\)$/,
   toAsk: /^SEARCH expectations USING INDEX expectations_ask \(ask_at<\?\)$/,

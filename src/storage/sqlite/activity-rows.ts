@@ -1,0 +1,29 @@
+import {
+  type ActivityCounts,
+  type ActivityMinute,
+  activityNames,
+  activityRetentionMs,
+} from "../activity.ts";
+
+const minuteMs = 60_000;
+
+/** What happened within a minute, as it is stored. */
+export interface ActivityRow extends ActivityCounts {
+  readonly starts_at: number;
+}
+
+/** What the statement `addActivity` takes. */
+export function addedValues(counts: Partial<ActivityCounts>, time: number): number[] {
+  const startsAt = Math.floor(time / minuteMs) * minuteMs;
+  return [startsAt, ...activityNames.map((name) => counts[name] ?? 0)];
+}
+
+/** What the statement `forgetActivity` takes. */
+export function forgottenBefore(time: number): number {
+  return time - activityRetentionMs;
+}
+
+/** The minutes of rows. */
+export function minutesOf(rows: readonly ActivityRow[]): ActivityMinute[] {
+  return rows.map(({ starts_at: startsAt, ...counts }) => ({ startsAt, ...counts }));
+}
