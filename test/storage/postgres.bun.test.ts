@@ -15,7 +15,7 @@ const { SQL } = (globalThis as unknown as {
 
 let server: PostgresServer;
 beforeAll(async () => {
-  server = await startPostgres();
+  server = await startPostgres({ fsync: false });
 });
 afterAll(() => server.dispose());
 

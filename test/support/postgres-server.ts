@@ -19,8 +19,19 @@ export interface PostgresServer {
   dispose(): Promise<void>;
 }
 
+/** What {@linkcode startPostgres} takes. */
+export interface PostgresServerOptions {
+  /**
+   * Whether a commit waits for the disk. Only the end of the whole machine tells the difference, and
+   * time. Default true.
+   */
+  readonly fsync?: boolean;
+}
+
 /** Starts one on a free port, with an empty database. */
-export async function startPostgres(): Promise<PostgresServer> {
+export async function startPostgres(
+  { fsync = true }: PostgresServerOptions = {},
+): Promise<PostgresServer> {
   const databaseDir = await mkdtemp(join(tmpdir(), "imggo-webhooks-postgres-"));
   const port = await freePort();
   const output: string[] = [];
@@ -31,7 +42,11 @@ export async function startPostgres(): Promise<PostgresServer> {
     // PostgreSQL does not run as root.
     createPostgresUser: userInfo().uid === 0,
     initdbFlags: ["--no-sync", "--encoding=UTF8"],
-    postgresFlags: ["-k", databaseDir, "-c", "listen_addresses=127.0.0.1"],
+    postgresFlags: [
+      ...["-k", databaseDir],
+      ...["-c", "listen_addresses=127.0.0.1"],
+      ...["-c", `fsync=${fsync ? "on" : "off"}`],
+    ],
     onLog: (text) => output.push(String(text)),
     onError: (error) => output.push(String(error)),
   });
