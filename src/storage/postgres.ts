@@ -1,6 +1,9 @@
 import { pause, within } from "../deadline.ts";
+import { createActivity } from "./postgres/activity.ts";
+import { createAttempts } from "./postgres/attempts.ts";
 import { classify, mayPass } from "./postgres/classify.ts";
 import { type Database, databaseOf, type PostgresClient, type Query } from "./postgres/client.ts";
+import { createDeadGroups } from "./postgres/dead-groups.ts";
 import { type DescribedRow, describeEvent } from "./postgres/describe.ts";
 import { createExpectations } from "./postgres/expectations.ts";
 import { createList } from "./postgres/list.ts";
@@ -147,6 +150,7 @@ export function postgresStorage(
           event.receivedAt,
           event.body,
           JSON.stringify(event.processors),
+          event.traceParent,
         ]), signal);
       if (row === undefined) throw new StorageError("schema", "PostgreSQL: accept() gave no row.");
       const { id, state, identical } = row;
@@ -177,11 +181,18 @@ export function postgresStorage(
         });
         watermarks.learn(rows);
         for (const row of rows) {
-          const { id: eventId, processor, fence, received_at: receivedAt } = row;
+          const { id: eventId, processor, fence } = row;
           if (row.what === "exhausted") exhausted.push({ eventId, processor, fence });
           if (row.what !== "claimed") continue;
-          const body = new Uint8Array(row.body ?? []);
-          claims.push({ eventId, processor, fence, attempt: row.attempts, receivedAt, body });
+          claims.push({
+            eventId,
+            processor,
+            fence,
+            attempt: row.attempts,
+            receivedAt: row.received_at,
+            body: new Uint8Array(row.body ?? []),
+            traceParent: row.trace_parent,
+          });
         }
         // What is not run took the place of what is due behind it.
         skipped = rows.some(({ what }) => what === "exhausted" || what === "withdrawn");
@@ -242,9 +253,12 @@ export function postgresStorage(
       return row && new Uint8Array(row.body);
     },
 
+    attempts: createAttempts(query, quoted),
     list: createList(query, quoted),
+    deadGroups: createDeadGroups(query, quoted),
     stats: createStats(query, quoted),
     ...createRedelivery(query, quoted, notifier.notify),
+    activity: createActivity(query, quoted),
     expectations: createExpectations(query, quoted),
     rejections: createRejections(query, quoted),
 

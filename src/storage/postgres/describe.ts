@@ -19,7 +19,7 @@ export function describedEvent(schema: string, events: string): string {
   const names = deliveryStates.map((name) => `'${name}'`).join(", ");
   return `e.seq::float8 AS seq, e.id, e.key, e.state, e.origin, e.event, e.job_id, e.pattern_id,
       ${milliseconds("e.received_at")} AS received_at, length(e.body)::float8 AS size,
-      coalesce(k.duplicates, 0)::float8 AS duplicates,
+      coalesce(k.duplicates, 0)::float8 AS duplicates, e.trace_parent,
       (SELECT coalesce(json_agg(json_build_object(
           'processor', d.processor,
           'state', (ARRAY[${names}])[d.state + 1],

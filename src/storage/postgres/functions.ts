@@ -1,22 +1,40 @@
-import { cut } from "./values.ts";
+import { attemptsKept } from "../storage.ts";
+import { cut, milliseconds } from "./values.ts";
 
 // Of one job, its ends, what awaits it and what is redelivered come one after another: stored at the
 // same time, none would see the others.
 const lockJob = (job: string) => `PERFORM pg_advisory_xact_lock(1231906647, hashtext(${job}))`;
 
 /**
- * The functions of the first migration, in the schema of this name. Functions, so that each is one
- * statement and one round trip, and each step in it sees what others committed before that step.
+ * The functions in the schema of this name, as they are after the last migration. Functions, so that
+ * each is one statement and one round trip, and each step in it sees what others committed before that
+ * step. A parameter is added behind the others and with a default, so that a process of the version
+ * before goes on while others are replaced.
  */
 export const functions = (schema: string): string => `
-  CREATE FUNCTION ${schema}.digest_of(key text) RETURNS bytea
+  CREATE OR REPLACE FUNCTION ${schema}.digest_of(key text) RETURNS bytea
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN sha256(convert_to(key, 'UTF8'));
 
+  -- The attempts that ended, and one more: of one whose beginning is not known nothing is told.
+  CREATE OR REPLACE FUNCTION ${schema}.with_attempt(
+    history jsonb, attempt integer, state text, started_at timestamptz, ended_at timestamptz,
+    error text
+  ) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN started_at IS NULL THEN history ELSE
+      CASE WHEN jsonb_array_length(history) >= ${attemptsKept} THEN history - 0
+        ELSE coalesce(history, '[]') END
+      || jsonb_build_object('attempt', attempt, 'state', state,
+        'startedAt', ${milliseconds("started_at")}, 'endedAt', ${milliseconds("ended_at")},
+        'error', error)
+    END;
+
   -- Stores an event, or counts it as a duplicate.
-  CREATE FUNCTION ${schema}.accept(
+  CREATE OR REPLACE FUNCTION ${schema}.accept(
     new_id text, new_key text, new_state text, new_origin text, new_event text, new_job_id text,
-    new_pattern_id text, new_received_at timestamptz, new_body bytea, new_processors jsonb
+    new_pattern_id text, new_received_at timestamptz, new_body bytea, new_processors jsonb,
+    new_trace_parent text DEFAULT NULL
   ) RETURNS TABLE (id text, state text, identical boolean)
   LANGUAGE plpgsql AS $$
   #variable_conflict use_column
@@ -55,9 +73,9 @@ export const functions = (schema: string): string => `
     END IF;
 
     INSERT INTO ${schema}.events (id, key, state, origin, event, job_id, pattern_id, received_at,
-        body)
+        body, trace_parent)
       VALUES (new_id, new_key, new_state, new_origin, new_event, new_job_id, new_pattern_id,
-        new_received_at, new_body)
+        new_received_at, new_body, new_trace_parent)
       RETURNING seq INTO new_seq;
     IF new_state <> 'superseded' THEN
       INSERT INTO ${schema}.deliveries (event_seq, processor, due_at)
@@ -80,7 +98,7 @@ export const functions = (schema: string): string => `
   $$;
 
   -- Awaits the end of a job, unless it is stored: whether it is awaited.
-  CREATE FUNCTION ${schema}.await_job(
+  CREATE OR REPLACE FUNCTION ${schema}.await_job(
     new_job_id text, new_pattern_id text, waiting interval
   ) RETURNS boolean
   LANGUAGE plpgsql AS $$
@@ -108,7 +126,7 @@ export const functions = (schema: string): string => `
   $$;
 
   -- Makes the deliveries of an event to these processors due again, or new ones: how many.
-  CREATE FUNCTION ${schema}.redeliver(event_id text, processors jsonb) RETURNS bigint
+  CREATE OR REPLACE FUNCTION ${schema}.redeliver(event_id text, processors jsonb) RETURNS bigint
   LANGUAGE plpgsql AS $$
   DECLARE
     found_seq bigint;
@@ -125,7 +143,9 @@ export const functions = (schema: string): string => `
       SELECT found_seq, name, clock_timestamp()
       FROM (SELECT DISTINCT jsonb_array_elements_text(processors) AS name ORDER BY name) named
       ON CONFLICT (event_seq, processor) DO UPDATE
-        SET state = 0, attempts = 0, due_at = clock_timestamp()
+        SET state = 0, attempts = 0, due_at = clock_timestamp(), started_at = NULL,
+          history = ${schema}.with_attempt(known.history, known.attempts, 'succeeded',
+            known.started_at, known.due_at, NULL)
         WHERE known.state IN (2, 3);
     GET DIAGNOSTICS count = ROW_COUNT;
     RETURN count;
@@ -133,7 +153,7 @@ export const functions = (schema: string): string => `
   $$;
 
   -- Deletes events for which nothing is left to do, and keys that have expired: how many events.
-  CREATE FUNCTION ${schema}.prune(
+  CREATE OR REPLACE FUNCTION ${schema}.prune(
     received_before timestamptz, most bigint, key_retention interval
   ) RETURNS bigint
   LANGUAGE plpgsql AS $$
@@ -173,7 +193,7 @@ export const functions = (schema: string): string => `
   $$;
 
   -- Keeps a rejection, and forgets those stored first until what is left is within the limits.
-  CREATE FUNCTION ${schema}.add_rejection(
+  CREATE OR REPLACE FUNCTION ${schema}.add_rejection(
     new_id text, new_received_at timestamptz, new_signature text, new_body bytea,
     max_count bigint, max_bytes bigint, max_age interval
   ) RETURNS void

@@ -1,14 +1,19 @@
+import { deliveryStates } from "../sql-rows.ts";
 import type { EventFilter, Storage } from "../storage.ts";
 import type { Query } from "./client.ts";
-import { deliveryStates } from "../sql-rows.ts";
 import { describedEvent, type DescribedRow, describeEvent } from "./describe.ts";
+import { type ListSource, listSources } from "./list-sources.ts";
 import { timeOf } from "./values.ts";
 
 // How many events a call looks at, at the most, unless it is to give more than that.
 const window = 10_000;
 
-/** By what the events that a filter may mean are found. */
-export type ListSource = "all" | "ofJob" | "notAccepted" | "dead";
+// One more than asked for tells whether there is a next page.
+const most = "($2::bigint + 1)";
+const looked = `greatest(${most}, ${window})`;
+
+/** What is asked of `list`. */
+type ListRequest = Parameters<Storage["list"]>[0];
 
 /** A row of a page: each says where looking has ended, and one may have no event. */
 type PageRow = DescribedRow & {
@@ -16,69 +21,59 @@ type PageRow = DescribedRow & {
   readonly seen_until: number | null;
 };
 
-/** The statements of `list`, by where they look. All take the values of {@linkcode listValues}. */
-export function listStatements(schema: string): Readonly<Record<ListSource, string>> {
+/** The statement that lists what is meant of a source. It takes {@linkcode listValues}. */
+export function listStatement(schema: string, source: ListSource): string {
+  const { from, column, whole } = listSources(schema)[source];
   const events = `${schema}.events`;
-  const deliveries = `${schema}.deliveries`;
-  // One more than asked for tells whether there is a next page.
-  const most = "($2::bigint + 1)";
-  const looked = `greatest(${most}, ${window})`;
-
-  /** @param from The places of the events, with those before a place (`seq`) only. */
-  const page = (from: string, order: string): string => {
-    const before = `${from} AND ${order} < $1::bigint`;
-    // Each in the order of an index, so that no more is read than is asked for, whatever the planner
-    // takes to be cheaper. And a subquery for each event rather than EXISTS, which it may answer from
-    // all deliveries of that state.
-    return `WITH page AS MATERIALIZED (
-        SELECT e.* FROM (
-          ${
-      order === "seq"
-        ? `SELECT * ${before} ORDER BY seq DESC LIMIT ${looked}`
-        : `SELECT events.* FROM (
-            SELECT DISTINCT ${order} AS seq ${before} ORDER BY seq DESC LIMIT ${looked}
-          ) found JOIN ${events} USING (seq)`
-    }
-        ) e
-        WHERE ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR event = $4)
-          AND ($5::text IS NULL OR job_id = $5) AND ($6::text IS NULL OR pattern_id = $6)
-          AND ($7::smallint IS NULL OR $7 = ANY (ARRAY(
-            SELECT d.state FROM ${deliveries} d WHERE d.event_seq = e.seq
-          )))
-          AND received_at >= ${timeOf("$8")} AND received_at < ${timeOf("$9")}
-        ORDER BY seq DESC LIMIT ${most}
-      )
-      SELECT seen.until::float8 AS seen_until, described.* FROM (
-        SELECT CASE WHEN (SELECT count(*) FROM page) < ${most} THEN (
-          SELECT DISTINCT ${order} AS seq ${before} ORDER BY seq DESC OFFSET ${looked} - 1 LIMIT 1
-        ) END AS until
-      ) seen LEFT JOIN (SELECT ${describedEvent(schema, "page")}) described ON true
-      ORDER BY described.seq DESC`;
-  };
-  return {
-    all: page(`FROM ${events} WHERE true`, "seq"),
-    ofJob: page(
-      `FROM (SELECT * FROM ${events} WHERE job_id = $5::text OFFSET 0) o WHERE true`,
-      "seq",
-    ),
-    notAccepted: page(
-      `FROM ${events} WHERE state = $3::text AND state <> 'accepted'`,
-      "seq",
-    ),
-    dead: page(`FROM ${deliveries} WHERE state = 3`, "event_seq"),
-  };
+  const before = `${from} AND ${column} < $1::bigint`;
+  // Each in the order of an index, so that no more is read than is asked for, whatever the planner
+  // takes to be cheaper. And a subquery for each event rather than EXISTS, which it may answer from
+  // all deliveries of that state.
+  return `WITH page AS MATERIALIZED (
+      SELECT e.* FROM (
+        ${
+    whole ? `SELECT * ${before} ORDER BY seq DESC LIMIT ${looked}` : `SELECT events.* FROM (
+          SELECT DISTINCT ${column} AS seq ${before} ORDER BY seq DESC LIMIT ${looked}
+        ) found JOIN ${events} USING (seq)`
+  }
+      ) e
+      WHERE ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR event = $4)
+        AND ($5::text IS NULL OR job_id = $5) AND ($6::text IS NULL OR pattern_id = $6)
+        AND ($7::smallint IS NULL OR $7 = ANY (ARRAY(
+          SELECT d.state FROM ${schema}.deliveries d WHERE d.event_seq = e.seq
+        )))
+        AND received_at >= ${timeOf("$8")} AND received_at < ${timeOf("$9")}
+      ORDER BY seq DESC LIMIT ${most}
+    )
+    SELECT seen.until::float8 AS seen_until, described.* FROM (
+      SELECT CASE WHEN (SELECT count(*) FROM page) < ${most} THEN (
+        SELECT DISTINCT ${column} AS seq ${before} ORDER BY seq DESC OFFSET ${looked} - 1 LIMIT 1
+      ) END AS until
+    ) seen LEFT JOIN (SELECT ${describedEvent(schema, "page")}) described ON true
+    ORDER BY described.seq DESC`;
 }
 
-/** Where to look for what a filter means. */
-export function listSource({ jobId, state, deliveryState }: EventFilter): ListSource {
-  if (jobId !== undefined) return "ofJob";
-  if (state !== undefined && state !== "accepted") return "notAccepted";
-  return deliveryState === "dead" ? "dead" : "all";
+/**
+ * The statement that tells how much is found by each source, and null of more than one call looks at.
+ * It takes {@linkcode listValues}.
+ */
+export function measureStatement(schema: string, among: readonly ListSource[]): string {
+  const sources = listSources(schema);
+  const counts = among.map((name) =>
+    `(SELECT CASE WHEN count(*) <= ${looked} THEN count(*) END::float8 FROM (
+        SELECT ${sources[name].from} LIMIT ${looked} + 1
+      ) ${name}) AS "${name}"`
+  );
+  // Not run, but it tells the types of what no source needs.
+  return `WITH given AS (
+      SELECT $1::bigint, $3::text, $4::text, $5::text, $6::text, $7::smallint, $8::float8, $9::float8
+    )
+    SELECT ${counts.join(", ")}`;
 }
 
 /** What the statements take. */
 export function listValues(
-  filter: EventFilter & { readonly limit: number; readonly cursor?: string },
+  filter: ListRequest,
 ): readonly unknown[] {
   const { deliveryState } = filter;
   return [
@@ -94,11 +89,35 @@ export function listValues(
   ];
 }
 
+/** By what it may be worth to look for what a filter means. */
+export function candidateSources(filter: EventFilter): readonly ListSource[] {
+  return Object.entries(listSources("")).filter(([, { serves }]) => serves(filter))
+    .map(([name]) => name as ListSource);
+}
+
 /** Lists events: each call looks at a bounded number of them. */
 export function createList(query: Query, schema: string): Storage["list"] {
-  const statements = listStatements(schema);
+  /** Where the fewest are. */
+  const choose = async (request: ListRequest): Promise<ListSource> => {
+    const [first, ...others] = candidateSources(request) as [ListSource, ...ListSource[]];
+    if (others.length === 0 || (others.length === 1 && first !== "received")) return first;
+    const among = [first, ...others].filter((name) => name !== "all");
+    const [counts] = await query<Readonly<Partial<Record<ListSource, number | null>>>>(
+      measureStatement(schema, among),
+      listValues(request),
+    );
+    const [best] = among.toSorted((one, other) =>
+      (counts?.[one] ?? Infinity) - (counts?.[other] ?? Infinity) || 0
+    );
+    const many = (counts?.[best ?? "all"] ?? null) === null;
+    // Of many that were received last, the last stored are soon found.
+    if (many && best === "received" && request.receivedBefore === undefined) return "all";
+    return best ?? "all";
+  };
+
   return async (request) => {
-    const rows = await query<PageRow>(statements[listSource(request)], listValues(request));
+    const statement = listStatement(schema, await choose(request));
+    const rows = await query<PageRow>(statement, listValues(request));
     const found = rows.filter(({ id }) => id !== null);
     const page = found.slice(0, request.limit);
     const next = found.length > request.limit ? page.at(-1)?.seq : rows[0]?.seen_until;

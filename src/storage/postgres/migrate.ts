@@ -1,5 +1,6 @@
 import { StorageError } from "../storage.ts";
 import type { Database, Query } from "./client.ts";
+import { functions } from "./functions.ts";
 import { migrations } from "./schema.ts";
 
 /**
@@ -15,6 +16,7 @@ export async function migrate(database: Database, schema: string): Promise<void>
     // Held until the transaction ends, which a pooler lets through.
     await query("SELECT pg_advisory_xact_lock(1231906647, hashtext($1::text))", [schema]);
     const version = await versionOf(query, schema);
+    if (version === migrations.length) return;
     // Asked for only where it is missing: whoever may not create one can use one that is there.
     const [found] = await query("SELECT FROM pg_namespace WHERE nspname = $1::text", [schema]);
     const quoted = `"${schema}"`;
@@ -28,6 +30,7 @@ export async function migrate(database: Database, schema: string): Promise<void>
       await query(migration(quoted));
       await query(`INSERT INTO ${quoted}.migrations (version) VALUES ($1::integer)`, [index + 1]);
     }
+    await query(functions(quoted));
   });
 }
 

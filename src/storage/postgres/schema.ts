@@ -1,9 +1,7 @@
-import { functions } from "./functions.ts";
-
 /**
  * Each is run once, in order; the table `migrations` has a row for those that were. Never change
- * one that was released: add the next. They make their tables in the schema of this name, quoted as
- * SQL wants it.
+ * one that was released: add the next, also where only a function changes, as the functions are made
+ * anew behind the last. They make their tables in the schema of this name, quoted as SQL wants it.
  */
 export const migrations: readonly ((schema: string) => string)[] = [
   (schema) => `
@@ -75,6 +73,37 @@ export const migrations: readonly ((schema: string) => string)[] = [
     signature text NOT NULL,
     stored_at timestamptz NOT NULL,
     body bytea NOT NULL
-  );
-  ${functions(schema)}`,
+  )`,
+
+  (schema) => `
+  ALTER TABLE ${schema}.events ADD COLUMN trace_parent text;
+  DROP FUNCTION IF EXISTS ${schema}.accept(text, text, text, text, text, text, text, timestamptz,
+    bytea, jsonb);
+
+  -- For whoever looks at events. What nearly every event has is left out: it is found by going through
+  -- them from the last one on.
+  CREATE INDEX events_pattern ON ${schema}.events (pattern_id, seq) WHERE pattern_id IS NOT NULL;
+  CREATE INDEX events_name ON ${schema}.events (event, seq) WHERE event <> 'job.succeeded';
+  DROP INDEX ${schema}.events_received;
+  CREATE INDEX events_received ON ${schema}.events (received_at, seq);
+
+  -- started_at: when the attempt began that is not in history: it runs, or the delivery succeeded by
+  -- it. So what succeeds at once, as most does, has no history. That is a list of the attempts that
+  -- ended before, as with_attempt() makes it.
+  ALTER TABLE ${schema}.deliveries ADD COLUMN started_at timestamptz, ADD COLUMN history jsonb;
+  CREATE INDEX deliveries_pending ON ${schema}.deliveries (event_seq) WHERE state = 0;
+  CREATE INDEX deliveries_running ON ${schema}.deliveries (event_seq) WHERE state = 1;
+  CREATE INDEX deliveries_died ON ${schema}.deliveries (due_at, event_seq) WHERE state = 3;
+  -- A hash, as an error may be longer than an index takes.
+  CREATE INDEX deliveries_error
+    ON ${schema}.deliveries (hashtextextended(last_error, 0), event_seq, processor) WHERE state = 3;
+
+  -- What happened within each minute.
+  CREATE TABLE ${schema}.activity (
+    starts_at timestamptz PRIMARY KEY,
+    accepted bigint NOT NULL,
+    duplicates bigint NOT NULL,
+    rejected bigint NOT NULL,
+    dead bigint NOT NULL
+  )`,
 ];

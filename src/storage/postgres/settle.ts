@@ -1,3 +1,4 @@
+import { attemptError } from "../attempt-error.ts";
 import type { Lease, Outcome } from "../storage.ts";
 import type { Query } from "./client.ts";
 import { storable } from "./values.ts";
@@ -9,14 +10,15 @@ export async function settle(
   { eventId, processor, fence }: Lease,
   outcome: Outcome,
 ): Promise<boolean> {
+  const error = "error" in outcome ? storable(outcome.error) : null;
   const rows = await query(statement, [
     eventId,
     processor,
     fence,
-    { retry: 0, released: 0, succeeded: 2, dead: 3 }[outcome.kind],
+    outcome.kind,
     outcome.kind === "retry" ? outcome.afterMs : 0,
-    outcome.kind === "released" ? 1 : 0,
-    "error" in outcome ? storable(outcome.error) : null,
+    error,
+    error === null ? null : attemptError(error),
   ]);
   return rows.length === 1;
 }

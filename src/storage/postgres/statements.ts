@@ -14,7 +14,7 @@ export function statementsFor(schema: string): Statements {
 
   return {
     accept: `SELECT * FROM ${schema}.accept($1::text, $2::text, $3::text, $4::text, $5::text,
-      $6::text, $7::text, ${timeOf("$8")}, $9::bytea, $10::text::jsonb)`,
+      $6::text, $7::text, ${timeOf("$8")}, $9::bytea, $10::text::jsonb, $11::text)`,
 
     // Locks before it changes, so that two callers never wait for each other. What would be dead, but
     // may be about to be superseded, is left to the next claim: its event is locked. `since` is a time
@@ -38,6 +38,7 @@ export function statementsFor(schema: string): Statements {
         FROM due
       ), picked AS MATERIALIZED (
         SELECT ranked.event_seq, processor, rank, place, ranked.due_at, events.id, received_at,
+          trace_parent,
           CASE WHEN events.state = 'superseded' THEN 'withdrawn'
             WHEN attempts < $4::bigint THEN 'claimed'
             ELSE (
@@ -59,7 +60,9 @@ export function statementsFor(schema: string): Statements {
           fence = fence + (what = 'claimed')::integer,
           due_at = CASE what WHEN 'claimed' THEN clock_timestamp() + ${interval("$3")}
             ELSE ${cut("clock_timestamp()")} END,
-          last_error = CASE what WHEN 'claimed' THEN last_error ELSE $6::text END
+          last_error = CASE what WHEN 'claimed' THEN last_error ELSE $6::text END,
+          started_at = CASE what WHEN 'claimed' THEN ${cut("clock_timestamp()")} END,
+          history = ${schema}.with_attempt(history, attempts, 'lost', started_at, NULL, NULL)
         FROM picked
         WHERE what <> 'withdrawn' AND d.event_seq = picked.event_seq
           AND d.processor = picked.processor
@@ -67,7 +70,7 @@ export function statementsFor(schema: string): Statements {
       )
       SELECT picked.what, picked.id, picked.processor,
         changed.attempts::float8 AS attempts, changed.fence::float8 AS fence,
-        ${milliseconds("picked.received_at")} AS received_at,
+        ${milliseconds("picked.received_at")} AS received_at, picked.trace_parent,
         floor(extract(epoch FROM picked.due_at) * 1000)::float8 AS due_at,
         floor(extract(epoch FROM statement_timestamp()) * 1000)::float8 AS now,
         CASE what WHEN 'claimed' THEN (SELECT body FROM ${events} WHERE seq = picked.event_seq) END
@@ -83,7 +86,7 @@ export function statementsFor(schema: string): Statements {
     // Of a superseded event, only a success is kept. Where it is none, the event is locked, so that it
     // is not superseded by somebody who does not see yet how the attempt ended.
     settle: `WITH held AS MATERIALIZED (
-        SELECT event_seq, processor, $4::integer <> 2 AND (
+        SELECT event_seq, processor, $4::text <> 'succeeded' AND (
           SELECT state = 'superseded' FROM ${events} WHERE seq = event_seq FOR SHARE
         ) AS withdrawn
         FROM ${deliveries} d JOIN ${events} ON seq = event_seq
@@ -94,12 +97,19 @@ export function statementsFor(schema: string): Statements {
           AND d.event_seq = held.event_seq AND d.processor = held.processor
       ), changed AS (
         UPDATE ${deliveries} d SET
-          state = $4::integer,
-          due_at = CASE WHEN $4::integer = 0 THEN clock_timestamp() + ${interval("$5")}
-            ELSE ${cut("clock_timestamp()")} END,
-          attempts = attempts - $6::integer,
-          last_error = coalesce($7::text, last_error)
-        FROM held WHERE NOT withdrawn
+          state = CASE $4::text WHEN 'succeeded' THEN 2 WHEN 'dead' THEN 3 ELSE 0 END,
+          due_at = CASE WHEN $4::text IN ('succeeded', 'dead') THEN ended_at
+            ELSE clock_timestamp() + ${interval("$5")} END,
+          attempts = attempts - ($4::text = 'released')::integer,
+          last_error = coalesce($6::text, last_error),
+          started_at = CASE $4::text WHEN 'succeeded' THEN started_at END,
+          history = CASE $4::text WHEN 'succeeded' THEN history ELSE ${schema}.with_attempt(
+            history, attempts, $4::text, started_at, ended_at, $7::text) END
+        -- One time for both, and of after the lock.
+        FROM held CROSS JOIN LATERAL (
+          SELECT ${cut("clock_timestamp()")} AS ended_at WHERE NOT held.withdrawn OFFSET 0
+        ) ended
+        WHERE NOT withdrawn
           AND d.event_seq = held.event_seq AND d.processor = held.processor
       )
       SELECT true AS held FROM held`,
@@ -149,6 +159,7 @@ export interface ClaimRow {
   readonly attempts: number;
   readonly fence: number;
   readonly received_at: number;
+  readonly trace_parent: string | null;
   readonly due_at: number;
   /** The database's clock. */
   readonly now: number;
