@@ -1,8 +1,11 @@
 import { accept } from "./deno-kv/accept.ts";
+import { createActivity } from "./deno-kv/activity.ts";
+import { attempts } from "./deno-kv/attempts.ts";
 import { claim } from "./deno-kv/claim.ts";
 import { classify } from "./deno-kv/classify.ts";
 import { readBody } from "./deno-kv/content.ts";
 import { countDead } from "./deno-kv/dead.ts";
+import { deadGroups } from "./deno-kv/dead-groups.ts";
 import { createExpectations } from "./deno-kv/expectations.ts";
 import { keys, keysOfEvent } from "./deno-kv/keys.ts";
 import type { DenoKv } from "./deno-kv/kv.ts";
@@ -55,12 +58,15 @@ export function denoKvStorage(
     renew: (lease, leaseMs) => classified(renew(kv, lease, leaseMs, now)),
     settle: (lease, outcome) => classified(settle(kv, lease, outcome, now)),
     get: (id) => classified(get(kv, id)),
+    attempts: (eventId) => classified(attempts(kv, eventId)),
     body: (id) => classified(body(kv, id)),
     list: (query) => classified(list(kv, query)),
     redeliver: (eventId, processors) => classified(redeliver(kv, eventId, processors, now)),
     redrive: (request) => classified(redrive(kv, request, now)),
     countDead: (filter) => classified(countDead(kv, filter)),
+    deadGroups: (query) => classified(deadGroups(kv, query)),
     stats: () => classified(stats(kv, now)),
+    activity: createActivity(kv, now, classified),
     expectations: createExpectations(kv, now, classified),
     rejections: createRejections(kv, now, classified),
     prune: (request) => classified(prune(kv, request, now)),

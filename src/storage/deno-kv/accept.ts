@@ -11,7 +11,7 @@ import {
   type EventTexts,
   type KeyRecord,
   newDelivery,
-  type OrderRecord,
+  orderOf,
   type StatusRecord,
 } from "./records.ts";
 import { untilCommitted } from "./until-committed.ts";
@@ -55,12 +55,13 @@ export async function accept(
         size: event.body.length,
         digest,
         content: upload.content,
+        traceParent: event.traceParent,
       };
       const atomic = kv.atomic()
         .check({ key: dedupe, versionstamp: null }, { key: of.record, versionstamp: null })
         .set(dedupe, { eventId: event.id } satisfies KeyRecord)
         .set(of.record, record);
-      enterOrder(kv, atomic, event, jobId);
+      enterOrder(kv, atomic, record, jobId);
       upload.attach(atomic);
       const superseded = endOf !== undefined && await enterJob(kv, atomic, event, job);
       if (endOf !== undefined) fulfil(atomic, expectation);
@@ -108,11 +109,12 @@ async function acceptKnown(
 function enterOrder(
   kv: DenoKv,
   atomic: DenoKvAtomic,
-  { id, state, receivedAt }: NewEvent,
+  record: EventRecord,
   jobId: KeyPart | undefined,
 ): void {
+  const { state, receivedAt } = record;
   const place = kv.commitVersionstamp();
-  const order: OrderRecord = { id, receivedAt };
+  const order = orderOf(record);
   atomic.set(keys.order(place), order).set(keys.receipt(receivedAt, place), true);
   if (jobId !== undefined) atomic.set(keys.ofJob(jobId, place), order);
   if (state !== "accepted") atomic.set(keys.ofState(state, place), order);

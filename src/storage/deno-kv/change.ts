@@ -1,15 +1,21 @@
+import { type AttemptEnd, attemptKeys, rememberAttempt } from "./attempts.ts";
 import { count } from "./counts.ts";
 import { type EventKeys, keys } from "./keys.ts";
 import type { DenoKv, DenoKvEntry, DenoKvKey } from "./kv.ts";
-import type { DeadRecord, DeliveryRecord, EventRecord, StatusRecord } from "./records.ts";
+import { deadOf, type DeliveryRecord, type EventRecord, type StatusRecord } from "./records.ts";
 
 /** A commit that changes deliveries of one event, with what finds and counts them. */
 export interface DeliveriesChange {
-  /** Makes a delivery another one. Undefined: there is, or shall be, none. */
+  /**
+   * Makes a delivery another one. Undefined: there is, or shall be, none.
+   *
+   * @param end How its last attempt ended, where only its record told of that so far.
+   */
   move(
     processor: string,
     from: DeliveryRecord | undefined,
     to: DeliveryRecord | undefined,
+    end?: AttemptEnd,
   ): void;
   /** False: the event or another of its deliveries was changed since `status` was read. */
   commit(): Promise<boolean>;
@@ -28,7 +34,7 @@ export function changeDeliveries(
   event: DenoKvEntry,
   status: DenoKvEntry,
 ): DeliveriesChange {
-  const { id, receivedAt } = event.value as EventRecord;
+  const record = event.value as EventRecord;
   const known = status.value as StatusRecord;
   const change = { pending: 0, running: 0, succeeded: 0, dead: 0 };
   const atomic = kv.atomic().check(status);
@@ -40,11 +46,16 @@ export function changeDeliveries(
   };
 
   return {
-    move(processor, from, to) {
+    move(processor, from, to, end) {
       if (from !== undefined) {
         addTo(from.state, -1);
         const index = indexKey(from, processor, String(event.versionstamp));
         if (index !== undefined) atomic.delete(index);
+        if (to === undefined) {
+          for (const key of attemptKeys(of, processor, from)) atomic.delete(key);
+        } else if (end !== undefined) {
+          rememberAttempt(atomic, of, processor, from, end);
+        }
       }
       if (to === undefined) {
         atomic.delete(of.delivery(processor));
@@ -54,8 +65,7 @@ export function changeDeliveries(
       atomic.set(of.delivery(processor), to);
       const index = indexKey(to, processor, String(event.versionstamp));
       if (index === undefined) return;
-      const dead: DeadRecord = { id, receivedAt, endedAt: to.endedAt ?? 0 };
-      atomic.set(index, to.state === "dead" ? dead : id);
+      atomic.set(index, to.state === "dead" ? deadOf(record, to) : record.id);
     },
 
     async commit() {

@@ -6,6 +6,7 @@ import {
   lastAttemptLost,
   type Lease,
 } from "../storage.ts";
+import type { AttemptEnd } from "./attempts.ts";
 import { changeDeliveries } from "./change.ts";
 import { readBody } from "./content.ts";
 import { createTurns } from "./in-turn.ts";
@@ -20,6 +21,8 @@ interface Candidate {
   readonly processor: string;
   readonly dueAt: number;
 }
+
+const lost: AttemptEnd = { state: "lost", endedAt: null, error: null };
 
 /** What came of a candidate: nothing, where another caller has it or it was withdrawn. */
 interface Taken {
@@ -104,6 +107,7 @@ async function take(
     change.move(processor, known, undefined);
     return await change.commit() ? {} : undefined;
   }
+  const end = known.state === "running" ? lost : undefined;
   const isExhausted = known.attempts >= maxAttempts;
   // Before the commit: an attempt that cannot be run must not count.
   const body = isExhausted ? undefined : await readBody(kv, record);
@@ -111,7 +115,8 @@ async function take(
     // Or it would be claimed again and again, and keep what is due behind it from being so.
     const lastError = isExhausted ? lastAttemptLost : "The storage lost a part of the event.";
     const endedAt = Math.floor(now());
-    change.move(processor, known, { ...known, state: "dead", endedAt, lastError });
+    const dead: DeliveryRecord = { ...known, state: "dead", endedAt, lastError, startedAt: null };
+    change.move(processor, known, dead, end);
     const exhausted: Lease = { eventId, processor, fence: known.fence };
     return await change.commit() ? { exhausted } : undefined;
   }
@@ -123,7 +128,9 @@ async function take(
     attempts: attempt,
     fence,
     dueAt: Math.ceil(now() + leaseMs),
-  });
-  const claim: Claim = { eventId, processor, fence, attempt, receivedAt: record.receivedAt, body };
+    startedAt: Math.floor(now()),
+  }, end);
+  const { receivedAt, traceParent = null } = record;
+  const claim: Claim = { eventId, processor, fence, attempt, receivedAt, body, traceParent };
   return await change.commit() ? { claim } : undefined;
 }

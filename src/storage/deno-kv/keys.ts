@@ -30,17 +30,24 @@ export interface EventKeys {
   readonly duplicates: DenoKvKey;
   /** {@linkcode DeliveryRecord} of a processor. */
   delivery(processor: string): DenoKvKey;
+  /** {@linkcode AttemptRecord} of a processor, by the fence of its claim. Not below the prefix. */
+  attempt(processor: string, fence: number): DenoKvKey;
+  readonly attempts: DenoKvKey;
 }
 
 /** The keys of the event of this id. */
 export async function keysOfEvent(id: string): Promise<EventKeys> {
-  const prefix = [root, "event", await keyPart(id)];
+  const part = await keyPart(id);
+  const prefix = [root, "event", part];
+  const attempts = [root, "attempt", part];
   return {
     prefix,
     record: [...prefix, "record"],
     status: [...prefix, "status"],
     duplicates: [...prefix, "duplicates"],
     delivery: (processor) => [...prefix, "delivery", processor],
+    attempt: (processor, fence) => [...attempts, processor, fence],
+    attempts,
   };
 }
 
@@ -130,6 +137,11 @@ export const keys = {
   /** {@linkcode RejectionRecord}, as they were stored. */
   rejection: (place: string | symbol): DenoKvKey => [root, "rejection", place],
   rejections: [root, "rejection"] as DenoKvKey,
+  /** A counter of 64 bits of what happened within a minute. */
+  activity: (startsAt: number, name: string): DenoKvKey => [root, "activity", startsAt, name],
+  activities: [root, "activity"] as DenoKvKey,
+  /** Before everything that happened in a minute, or later. */
+  activityFrom: (startsAt: number): DenoKvKey => [root, "activity", startsAt],
   /** {@linkcode KeptRecord}. */
   kept: [root, "kept"] as DenoKvKey,
   /** Nothing is ever there. */

@@ -1,11 +1,12 @@
 import { keyRetentionMs } from "../storage.ts";
+import { attemptKeys } from "./attempts.ts";
 import { deleteContent, readTexts, removeUpload } from "./content.ts";
 import { batches } from "./batches.ts";
 import { indexKey } from "./change.ts";
 import { count } from "./counts.ts";
 import { leaveJob } from "./job.ts";
 import { keyPart, keys, keysOfEvent } from "./keys.ts";
-import type { DenoKv, DenoKvEntry } from "./kv.ts";
+import type { DenoKv, DenoKvAtomic, DenoKvEntry, DenoKvKey } from "./kv.ts";
 import { type EventSnapshot, readEvent, standing } from "./read-event.ts";
 import type { KeyRecord, OrderRecord, UploadRecord } from "./records.ts";
 import { untilCommitted } from "./until-committed.ts";
@@ -13,6 +14,9 @@ import { untilCommitted } from "./until-committed.ts";
 // No upload takes as long: what is older belongs to a process that is gone.
 const uploadsLastMs = 24 * 3_600_000;
 const atOnce = 20;
+// The keys of a commit may have 80 KiB in all; that of the event has those of its deliveries, too.
+const attemptsPerCommit = 400;
+const attemptsWithEvent = 20;
 
 /** Deletes what is done: {@linkcode Storage.prune}. Each event is a commit of its own. */
 export async function prune(
@@ -64,6 +68,8 @@ async function pruneEvent(kv: DenoKv, id: string, time: number): Promise<boolean
       const index = indexKey(delivery, delivery.processor, place);
       if (index !== undefined) atomic.delete(index);
     }
+    const attempts = event.deliveries.flatMap((each) => attemptKeys(of, each.processor, each));
+    if (!(await deleteAttempts(kv, atomic, event.statusEntry, attempts))) return undefined;
     count(atomic, {
       events: { [event.state]: -1 },
       deliveries: { succeeded: -event.status.deliveries.succeeded },
@@ -83,6 +89,26 @@ async function pruneEvent(kv: DenoKv, id: string, time: number): Promise<boolean
     await removeRest(kv, committed.versionstamp);
     return true;
   });
+}
+
+/**
+ * Adds the deletion of attempts to the commit that deletes their event or, where they are many, makes
+ * it before. False: a delivery of it was changed meanwhile.
+ */
+async function deleteAttempts(
+  kv: DenoKv,
+  atomic: DenoKvAtomic,
+  status: DenoKvEntry,
+  keys: readonly DenoKvKey[],
+): Promise<boolean> {
+  const before = keys.length > attemptsWithEvent ? keys.length : 0;
+  for (let from = 0; from < before; from += attemptsPerCommit) {
+    const early = kv.atomic().check(status);
+    for (const key of keys.slice(from, from + attemptsPerCommit)) early.delete(key);
+    if (!(await early.commit()).ok) return false;
+  }
+  for (const key of keys.slice(before)) atomic.delete(key);
+  return true;
 }
 
 function isDone(event: EventSnapshot): boolean {

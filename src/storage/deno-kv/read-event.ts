@@ -75,6 +75,7 @@ export async function describeEvent(
     receivedAt: record.receivedAt,
     size: record.size,
     duplicates,
+    traceParent: record.traceParent ?? null,
     deliveries: standing(snapshot).map((
       { processor, state, attempts, dueAt, endedAt, lastError },
     ): Delivery => ({
