@@ -1,12 +1,14 @@
 import type { EventFilter, EventPage, StoredEvent } from "../storage.ts";
-import { keyPart, keys } from "./keys.ts";
-import type { DenoKv, DenoKvKey } from "./kv.ts";
+import { batches } from "./batches.ts";
+import type { DenoKv } from "./kv.ts";
+import { listOrder, type Placed } from "./order.ts";
 import { describeEvent, readEvent } from "./read-event.ts";
-import type { OrderRecord } from "./records.ts";
 
-// How many events a page looks at, if a filter means few of them.
-const maxLook = 200;
+// How many entries of an order a page looks at, and how many events, if a filter means few of them.
+const maxEntries = 10_000;
+const maxEvents = 200;
 const atOnce = 20;
+const entriesAtOnce = 500;
 
 /** Shows an event: {@linkcode Storage.get}. */
 export async function get(kv: DenoKv, id: string): Promise<StoredEvent | undefined> {
@@ -22,69 +24,65 @@ export async function list(
     readonly cursor?: string;
   },
 ): Promise<EventPage> {
-  const look = Object.keys(filter).length > 0 ? Math.max(limit, maxLook) : limit;
-  const entries = await listOrder(kv, filter, look + 1, cursor);
+  const isFiltered = Object.values(filter).some((each) => each !== undefined);
+  // One more than asked for tells whether there is a next page.
+  const size = isFiltered ? Math.max(entriesAtOnce, limit + 1) : limit + 1;
   const events: StoredEvent[] = [];
   let seen = 0;
-  while (seen < Math.min(look, entries.length) && events.length < limit) {
-    const some = entries.slice(seen, Math.min(look, seen + Math.max(atOnce, limit)));
-    const read = await Promise.all(
-      some.map((entry) => isTimeMeant(entry, filter) ? get(kv, entry.id) : undefined),
-    );
-    for (const event of read) {
-      if (events.length === limit) break;
-      seen++;
-      // One that was deleted between the two reads is left out.
-      if (event && isMeant(event, filter)) events.push(event);
+  let read = 0;
+  for await (const some of batches(listOrder(kv, filter, size, cursor), size)) {
+    const page = (place: string): EventPage => {
+      const isLast = some.length < size && some.at(-1)?.place === place;
+      return { events, nextCursor: isLast ? null : place };
+    };
+    const candidates = some.filter((entry) => mayBeMeant(entry, filter));
+    const step = Math.max(atOnce, limit);
+    for (let from = 0; from < candidates.length; from += step) {
+      const tried = candidates.slice(from, from + step);
+      const shown = await Promise.all(tried.map(({ id }) => get(kv, id)));
+      for (const { place } of tried) {
+        const event = shown.shift();
+        // One that was deleted between the two reads is left out.
+        if (event && isMeant(event, filter)) events.push(event);
+        if (events.length === limit) return page(place);
+      }
+      read += tried.length;
+      const last = tried.at(-1);
+      if (last && read >= Math.max(maxEvents, limit)) return page(last.place);
     }
+    seen += some.length;
+    const last = some.at(-1);
+    if (last && seen >= Math.max(maxEntries, limit)) return page(last.place);
   }
-  const last = seen < entries.length ? entries[seen - 1] : undefined;
-  return { events, nextCursor: last?.place ?? null };
+  return { events, nextCursor: null };
 }
 
-interface Placed extends OrderRecord {
-  readonly place: string;
-}
-
-/** Those before a place, each once, of the shortest order in which all are that a filter means. */
-async function listOrder(
-  kv: DenoKv,
-  filter: EventFilter,
-  limit: number,
-  before: string | undefined,
-): Promise<Placed[]> {
-  const prefix = await prefixFor(filter);
-  const selector = before === undefined ? { prefix } : { prefix, end: [...prefix, before] };
-  const entries: Placed[] = [];
-  const options = { reverse: true, batchSize: Math.min(limit, 500) };
-  for await (const { key, value } of kv.list(selector, options)) {
-    const { id, receivedAt } = value as OrderRecord;
-    // An event may have several deliveries that are dead.
-    if (entries.at(-1)?.id === id) continue;
-    entries.push({ id, receivedAt, place: String(key[prefix.length]) });
-    if (entries.length === limit) break;
-  }
-  return entries;
-}
-
-async function prefixFor({ state, jobId, deliveryState }: EventFilter): Promise<DenoKvKey> {
-  if (jobId !== undefined) return keys.ofJobs(await keyPart(jobId));
-  if (state === "ignored" || state === "quarantined") return keys.ofStates(state);
-  return deliveryState === "dead" ? keys.deads : keys.orders;
-}
-
-function isTimeMeant(
-  { receivedAt }: OrderRecord,
-  { receivedAfter = -Infinity, receivedBefore = Infinity }: EventFilter,
-): boolean {
-  return receivedAt >= receivedAfter && receivedAt < receivedBefore;
+/** Whether a filter may mean an event, as far as its place in an order tells. */
+function mayBeMeant({ receivedAt, kind }: Placed, filter: EventFilter): boolean {
+  if (receivedAt !== undefined && !isTimeMeant({ receivedAt }, filter)) return false;
+  if (kind === undefined) return true;
+  const { state, deliveryState } = filter;
+  // Only a failure is ever superseded, and only what is accepted has deliveries.
+  if (state === "superseded" && kind.event !== "job.failed") return false;
+  const cameAs = state === "superseded" || deliveryState !== undefined ? "accepted" : state;
+  return [kind.state, undefined].includes(cameAs) &&
+    [kind.event, undefined].includes(filter.event) &&
+    [kind.patternId, undefined].includes(filter.patternId);
 }
 
 function isMeant(event: StoredEvent, filter: EventFilter): boolean {
-  return [event.state, undefined].includes(filter.state) &&
+  return isTimeMeant(event, filter) &&
+    [event.state, undefined].includes(filter.state) &&
     [event.event, undefined].includes(filter.event) &&
     [event.jobId, undefined].includes(filter.jobId) &&
     [event.patternId, undefined].includes(filter.patternId) &&
     (filter.deliveryState === undefined ||
       event.deliveries.some(({ state }) => state === filter.deliveryState));
+}
+
+function isTimeMeant(
+  { receivedAt }: { readonly receivedAt: number },
+  { receivedAfter = -Infinity, receivedBefore = Infinity }: EventFilter,
+): boolean {
+  return receivedAt >= receivedAfter && receivedAt < receivedBefore;
 }
