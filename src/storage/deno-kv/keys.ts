@@ -89,6 +89,8 @@ export const keys = {
   /** True, by the time of receipt. */
   receipt: (time: number, place: string | symbol): DenoKvKey => [root, "receipt", time, place],
   receipts: [root, "receipt"] as DenoKvKey,
+  /** Before everything that was received at a time, or later. */
+  receivedFrom: (time: number): DenoKvKey => [root, "receipt", time],
   /** {@linkcode DeadRecord}, in the order of the events. */
   dead: (place: string, processor: string): DenoKvKey => [root, "dead", place, processor],
   deads: [root, "dead"] as DenoKvKey,

@@ -4,6 +4,7 @@ import { deleteContent, readTexts, removeUpload } from "./content.ts";
 import { batches } from "./batches.ts";
 import { indexKey } from "./change.ts";
 import { count } from "./counts.ts";
+import { getAll } from "./get-all.ts";
 import { leaveJob } from "./job.ts";
 import { keyPart, keys, keysOfEvent } from "./keys.ts";
 import type { DenoKv, DenoKvAtomic, DenoKvEntry, DenoKvKey } from "./kv.ts";
@@ -14,6 +15,8 @@ import { untilCommitted } from "./until-committed.ts";
 // No upload takes as long: what is older belongs to a process that is gone.
 const uploadsLastMs = 24 * 3_600_000;
 const atOnce = 20;
+// So many that are old are put in order at once.
+const maxOld = 10_000;
 // The keys of a commit may have 80 KiB in all; that of the event has those of its deliveries, too.
 const attemptsPerCommit = 400;
 const attemptsWithEvent = 20;
@@ -33,14 +36,37 @@ export async function prune(
     pruned += done.filter(Boolean).length;
     batch = [];
   };
-  for await (const { value } of kv.list({ prefix: keys.orders }, { batchSize: 100 })) {
-    const { id, receivedAt } = value as OrderRecord;
-    if (receivedAt < receivedBefore) batch.push(id);
+  for await (const id of listOld(kv, receivedBefore)) {
+    batch.push(id);
     if (batch.length === Math.min(atOnce, limit - pruned)) await pruneBatch();
     if (pruned === limit) break;
   }
   await pruneBatch();
   return pruned;
+}
+
+/** The events received before a time, the first stored first. */
+async function* listOld(kv: DenoKv, receivedBefore: number): AsyncGenerator<string> {
+  const places: string[] = [];
+  const received = { prefix: keys.receipts, end: keys.receivedFrom(receivedBefore) };
+  for await (const { key } of kv.list(received, { limit: maxOld + 1, batchSize: 500 })) {
+    places.push(String(key.at(-1)));
+  }
+  if (places.length <= maxOld) {
+    places.sort();
+    for (let from = 0; from < places.length; from += 100) {
+      const orders = places.slice(from, from + 100).map((place) => keys.order(place));
+      for (const { value } of await getAll(kv, orders)) {
+        if (value !== null) yield (value as OrderRecord).id;
+      }
+    }
+    return;
+  }
+  // Where most are old they are found sooner among all.
+  for await (const { value } of kv.list({ prefix: keys.orders }, { batchSize: 100 })) {
+    const { id, receivedAt } = value as OrderRecord;
+    if (receivedAt < receivedBefore) yield id;
+  }
 }
 
 /** Deletes an event if there is nothing left to do for it. */
