@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sign } from "imggo-webhooks";
 import pg from "pg";
 import { startPostgres } from "./support/postgres-server.ts";
-import { listeningUrl, root, runtimes, startProcess } from "./support/process.ts";
+import { listeningUrl, nodeWithTsx, root, runtimes, startProcess } from "./support/process.ts";
 
 const run = promisify(execFile);
 const secret = "the secret that ImgGo showed once";
@@ -68,7 +68,7 @@ test("the README of the storages has a processor that keeps invoices, each once"
     const config = join(folder, "imggo.config.ts");
     await writeFile(config, await snippet("transactional", "src/storage/README.md"));
     const server = startProcess(
-      [...runtimes.node, `${root}src/cli/main.ts`, "serve", "--config", config],
+      [...nodeWithTsx, `${root}src/cli/main.ts`, "serve", "--config", config],
       {
         cwd: root,
         env: { WEBHOOK_SECRET: secret, HOST: "127.0.0.1", PORT: "0", DATABASE_URL: postgres.url },
@@ -93,7 +93,7 @@ describe("the README", () => {
     const config = join(folder, "imggo.config.ts");
     await writeFile(config, await snippet("defineConfig("));
     const server = startProcess(
-      [...runtimes.node, `${root}src/cli/main.ts`, "serve", "--config", config],
+      [...nodeWithTsx, `${root}src/cli/main.ts`, "serve", "--config", config],
       {
         cwd: root,
         env: { WEBHOOK_SECRET: secret, HOST: "127.0.0.1", PORT: "0", STORAGE_URL: "memory:" },
@@ -124,7 +124,7 @@ describe("the README", () => {
       "port: 0 }, ({ port }) => console.log(`port ${port}`));",
     );
     await writeFile(file, code);
-    const server = startProcess([...runtimes.node, file], { cwd: root, env: {} });
+    const server = startProcess([...nodeWithTsx, file], { cwd: root, env: {} });
     const [, port = ""] = await server.prints(/port (\d+)/);
     expect(await post(`http://127.0.0.1:${port}/webhook`)).toBe(200);
     await server.end("SIGKILL");

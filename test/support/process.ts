@@ -13,10 +13,16 @@ const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 
 /** How each runtime runs a TypeScript file of the checkout, from any folder. */
 export const runtimes: Readonly<Record<"node" | "bun" | "deno", readonly string[]>> = {
-  node: [`${bin}node`, "--import", tsx],
+  node: [`${bin}node`],
   bun: [`${bin}bun`],
   deno: [`${bin}deno`, "run", "-A", "--config", `${root}deno.json`],
 };
+
+/** How the scripts of the checkout run one on Node.js: so it imports `imggo-webhooks` too. */
+export const nodeWithTsx: readonly string[] = [...runtimes.node, "--import", tsx];
+
+/** To compile everything anew takes most of the processes longer than what they do then. */
+const compileCache = `${root}node_modules/.cache/node`;
 
 const running = new Set<ChildProcess>();
 // A test that fails leaves no process behind.
@@ -56,7 +62,7 @@ export function startProcess(
   const { PATH = "", HOME = "" } = process.env;
   const child = spawn(command, args, {
     cwd,
-    env: { PATH, HOME, ...env },
+    env: { PATH, HOME, NODE_COMPILE_CACHE: compileCache, ...env },
     stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });
   if (input !== undefined && child.stdin) {
