@@ -27,6 +27,11 @@ const answers: Record<WebhookErrorCode, readonly [status: number, sentence: stri
   internal_error: [500, "Something unforeseen went wrong here."],
 };
 
+/** All of the codes. */
+export const webhookErrorCodes: readonly WebhookErrorCode[] = Object.keys(
+  answers,
+) as WebhookErrorCode[];
+
 /** What a sender is told beside the sentence and the code. */
 export interface WebhookErrorDetails {
   /** The id under which the refused, but signed, request was kept. */

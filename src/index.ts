@@ -105,6 +105,7 @@ export {
 } from "./storage/storage.ts";
 export type {
   Accepted,
+  AnswerCode,
   Answered,
   Attempted,
   Observer,

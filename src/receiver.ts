@@ -18,6 +18,7 @@ import type { ExpectOptions, ReconcileOptions, ReconcileResult } from "./reconci
 import { createRejectionKeeper } from "./rejections.ts";
 import { createReverify, type ReverifyOptions, type ReverifyResult } from "./reverify.ts";
 import { parseSignature, signatureHeader } from "./signature.ts";
+import type { AnswerCode } from "./telemetry.ts";
 import { tracedRequest } from "./traced-request.ts";
 import { createWorker, type DrainOptions, type DrainResult } from "./worker.ts";
 
@@ -95,7 +96,7 @@ interface Exchange {
   readonly log: Logger;
   readonly context: HandlerContext | undefined;
   /** What the answer is counted as. */
-  code: string;
+  code: AnswerCode;
   /** Whether it is: those to probes and operators are not. */
   isCounted: boolean;
 }

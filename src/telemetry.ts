@@ -1,10 +1,13 @@
+import type { WebhookErrorCode } from "./errors.ts";
 import type { EventOrigin, EventState, Outcome } from "./storage/storage.ts";
+
+/** What a request was told, in a word: what became of the event, or why it was refused. */
+export type AnswerCode = "received" | "duplicate" | "ignored" | WebhookErrorCode;
 
 /** A request to the webhook, or to a path at which there is nothing, and what it was told. */
 export interface Answered {
   readonly status: number;
-  /** One of a fixed set of words: `received`, `duplicate`, `ignored`, or the code of an error. */
-  readonly code: string;
+  readonly code: AnswerCode;
   readonly durationMs: number;
 }
 
