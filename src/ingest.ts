@@ -86,7 +86,10 @@ export function createIngest(
       log,
     });
     const startedAt = performance.now();
-    const stored = await accept(event, deadline - startedAt, log);
+    const stored = await accept(event, deadline - startedAt, log).catch((error) => {
+      span.fail("not stored");
+      throw error;
+    });
     const { id, state, duplicate } = stored;
     const durationMs = performance.now() - startedAt;
     observer.accepted({ event: event.event, state, origin, duplicate, durationMs });

@@ -228,10 +228,11 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     );
   }
 
-  const start = () => {
-    if (works) worker.start();
-    reconciler.start();
-  };
+  const start = () =>
+    tracer.detached(() => {
+      if (works) worker.start();
+      reconciler.start();
+    });
 
   const drain: Receiver["drain"] = async ({ asks = Infinity, ...options } = {}) => {
     const { budgetMs = 25_000, limit = Infinity } = options;

@@ -62,14 +62,17 @@ export interface SpanOptions {
   readonly link?: string | null;
 }
 
-/** Does work within a span. What the work returns or throws is handed on. */
+/** Does work within a span, or within none. What the work returns or throws is handed on. */
 export interface Tracer {
   trace<T>(options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T>;
+  /** Begins what goes on after the span that is active now: it is no part of that. */
+  detached<T>(work: () => T): T;
 }
 
 /** Traces nothing. */
 export const noTracer: Tracer = {
   trace: (_options, work) => work({ traceParent: null, set() {}, fail() {} }),
+  detached: (work) => work(),
 };
 
 /** One observer that tells all of them, and never throws. */

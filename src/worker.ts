@@ -180,7 +180,8 @@ export function createWorker(
       endWakes ??= storage.onDue?.(loop.wake);
     },
 
-    wake: loop.wake,
+    // Its claims, and the wait for the next ones, are no part of what woke it.
+    wake: () => tracer.detached(loop.wake),
 
     async drain({ budgetMs = 25_000, limit = Infinity } = {}) {
       if (Number.isNaN(budgetMs)) throw new TypeError("drain() expects a number of milliseconds.");

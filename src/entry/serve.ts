@@ -8,6 +8,7 @@ import { createReceiver, type Receiver } from "../receiver.ts";
 import { type Environment, readSettings, type Settings, SettingsError } from "../settings.ts";
 import { defaultConcurrency } from "../worker-options.ts";
 import { loggerOf, processorsOf, receiverOptionsOf } from "./configured.ts";
+import { installedTelemetry } from "./installed-telemetry.ts";
 import type { Listen, Server } from "./listen/listen.ts";
 import { loadConfig } from "./load-config.ts";
 import { openStorages } from "./open-storage.ts";
@@ -90,6 +91,7 @@ async function run(
     ...(apiKey !== undefined && { imggo: createImgGoClient({ apiKey, ...api }) }),
     storage,
     processors,
+    plugins: await installedTelemetry(),
     logger,
   });
 
