@@ -106,6 +106,7 @@ test("observers that throw cost nothing", async () => {
 test("a tracer spans the request, the accept and the attempt, which it links to the receipt", async () => {
   const spans: (SpanOptions & { readonly set: Record<string, unknown>; failed?: string })[] = [];
   const tracer: Tracer = {
+    detached: (work) => work(),
     trace(options, work) {
       const span = { ...options, set: {} };
       spans.push(span);
