@@ -193,7 +193,11 @@ describe("denoKvStorage() where commits fail", () => {
     expect(await twice(() => storage.accept(repeatOf(event)))).toMatchObject({ duplicate: true });
     const claim = await twice(() => claimOne(storage));
     expect(await twice(() => storage.renew(claim, minute))).toBe(true);
-    expect(await twice(() => storage.settle(claim, { kind: "succeeded" }))).toBe(true);
+    expect(await twice(() => storage.settle(claim, { kind: "released" }))).toBe(true);
+    const again = await claimOne(storage);
+    expect(await twice(() => storage.settle(again, { kind: "succeeded" }))).toBe(true);
+    expect((await storage.attempts(event.id)).map(({ state }) => state))
+      .toEqual(["released", "succeeded"]);
     expect(await twice(() => storage.prune({ receivedBefore: receivedAt + 1, limit: 1 }))).toBe(1);
     expect(faults).toEqual([]);
   });
