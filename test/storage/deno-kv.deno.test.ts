@@ -208,6 +208,7 @@ describe("denoKvStorage()", () => {
     await storage.accept(await newEvent({ jobId: "job_1", processors: [] }));
     expect([(await keys(dead)).length, (await keys(due)).length]).toEqual([1, 1]);
     expect(await storage.countDead({ processor: "a" })).toBe(0);
+    expect(await storage.deadGroups({ limit: 1 })).toEqual([]);
     expect((await storage.list({ deliveryState: "dead", limit: 10 })).events).toEqual([]);
     expect((await storage.stats()).oldestDueAt).toBeNull();
     expect(await storage.redrive({ limit: 10 })).toBe(0);

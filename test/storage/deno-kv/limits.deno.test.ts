@@ -1,6 +1,6 @@
 /// <reference lib="deno.ns" />
 /// <reference lib="deno.unstable" />
-import type { Storage } from "imggo-webhooks";
+import type { EventFilter, Storage } from "imggo-webhooks";
 import { type DenoKv, denoKvStorage } from "imggo-webhooks/storage/deno-kv";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { faultyKv } from "../../support/faulty-kv.ts";
@@ -144,20 +144,23 @@ describe("denoKvStorage() where there is much of something", () => {
 
   test("list() of what is due finds it, also where more is due than is put in order", async () => {
     const { storage, kv } = await open();
-    const [a, b, c] = [
-      await acceptNew(storage),
-      await acceptNew(storage),
-      await acceptNew(storage),
-    ];
+    const ids: string[] = [];
+    for (const after of [0, 1, 2]) {
+      ids.unshift(await acceptNew(storage, { receivedAt: receivedAt + after }));
+    }
     await storage.claim(request({ limit: 1 }));
-    const due = many(2_000).map((index) =>
-      [["due", "b", 1, place("0", index)], "evt_none"] as const
+    // Before those of the processor `a`.
+    const due = many(2_001).map((index) =>
+      [["due", "A", 1, place("0", index)], "evt_none"] as const
     );
     for (const more of [[], due]) {
       await write(kv, more);
       for (const limit of [1, 10]) {
-        expect(await listedIds(storage, { deliveryState: "pending" }, limit)).toEqual([c, b]);
-        expect(await listedIds(storage, { deliveryState: "running" }, limit)).toEqual([a]);
+        const listed = (filter: EventFilter) => listedIds(storage, filter, limit);
+        expect(await listed({ deliveryState: "running" })).toEqual(ids.slice(2));
+        const pending = { deliveryState: "pending" } as const;
+        expect(await listed(pending)).toEqual(ids.slice(0, 2));
+        expect(await listed({ ...pending, receivedBefore: receivedAt + 2 })).toEqual([ids[1]]);
       }
     }
   });

@@ -111,3 +111,17 @@ test("denoKvStorage() works with what the version before stored, and leaves none
   await storage.prune({ receivedBefore: 0, limit: 10 });
   expect(await leftKeys(kv)).toEqual([]);
 });
+
+test("attempts() does not take one's beginning for that of another, which the version before claimed", async () => {
+  const kv = await Deno.openKv(":memory:");
+  onTestFinished(() => kv.close());
+  const storage = denoKvStorage(kv, testClock());
+  const { id } = await storage.accept(await newEvent());
+  const outcome = { kind: "retry", afterMs: 0, error: "no" } as const;
+  await storage.settle(await claimOne(storage), outcome);
+  const key = ["imggo_webhooks", "event", id, "delivery", "a"];
+  const { value } = await kv.get<Delivery>(key);
+  await kv.set(key, { ...value, state: "running", attempts: 2, fence: 2 });
+  expect(await storage.settle({ eventId: id, processor: "a", fence: 2 }, outcome)).toBe(true);
+  expect(await storage.attempts(id)).toMatchObject([{ attempt: 1, state: "retry" }]);
+});
