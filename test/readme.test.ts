@@ -20,7 +20,12 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 /** The documents that have code in them; that of the entries has a test of its own. */
-const documents = ["README.md", "src/imggo/README.md", "src/storage/README.md"] as const;
+const documents = [
+  "README.md",
+  "src/imggo/README.md",
+  "src/open-telemetry/README.md",
+  "src/storage/README.md",
+] as const;
 
 /** The code of a language in a document, a piece each. */
 async function codeIn(document: typeof documents[number], language: string): Promise<string[]> {

@@ -5,6 +5,7 @@ import { WebhookError } from "../errors.ts";
 import type { HandlerContext } from "../follow-up.ts";
 import type { createImgGoClient, ImgGoClient } from "../imggo.ts";
 import { createLogger, type Logger } from "../logger.ts";
+import type { Plugin } from "../plugin.ts";
 import { createReceiver, type Receiver, type ReceiverDrainOptions } from "../receiver.ts";
 import type { ReceiverOptions } from "../receiver-options.ts";
 import { createRejectionRate } from "../rejections.ts";
@@ -32,6 +33,11 @@ export interface CloudflareOptions {
    * results that never came. It is handed in, so that a Worker without it does not hold it.
    */
   readonly createImgGoClient?: typeof createImgGoClient;
+  /**
+   * What adds to the receivers: `openTelemetry()` of `imggo-webhooks/open-telemetry`, for instance.
+   * Handed in for the same reason, and plugged into the receiver of each invocation.
+   */
+  readonly plugins?: readonly Plugin[];
 }
 
 /** A Worker: what Cloudflare calls. */
@@ -99,7 +105,11 @@ const write = (line: string) => console.log(line);
  */
 export function cloudflare(
   config: Config = {},
-  { deliveriesPerInvocation: limit = concurrency, createImgGoClient }: CloudflareOptions = {},
+  {
+    deliveriesPerInvocation: limit = concurrency,
+    createImgGoClient: createClient,
+    plugins = [],
+  }: CloudflareOptions = {},
 ): CloudflareWorker {
   if (!Number.isSafeInteger(limit) || limit < 1) {
     throw new TypeError(
@@ -111,7 +121,7 @@ export function cloudflare(
   const keep = (env: CloudflareBindings): Kept => {
     if (last?.env === env) return last;
     try {
-      return last = prepare(env, config, limit, createImgGoClient);
+      return last = prepare(env, config, { limit, createClient, plugins });
     } catch (error) {
       const problems = error instanceof SettingsError ? error.problems.join("; ") : undefined;
       createLogger({ write }).error("cannot start", { error: problems ?? describeError(error) });
@@ -150,8 +160,11 @@ export function cloudflare(
 function prepare(
   env: CloudflareBindings,
   config: Config,
-  limit: number,
-  createClient: CloudflareOptions["createImgGoClient"],
+  { limit, createClient, plugins }: {
+    readonly limit: number;
+    readonly createClient: CloudflareOptions["createImgGoClient"];
+    readonly plugins: readonly Plugin[];
+  },
 ): Kept {
   const { settings, openStorage } = readBindings(env, config);
   const worker = { concurrency, timeoutMs, leaseMs, ...config.worker };
@@ -160,6 +173,7 @@ function prepare(
   const options = {
     ...receiverOptionsOf(settings, { ...config, worker }),
     processors: processorsOf(settings, config),
+    plugins,
     logger,
     ...(imggo && { imggo }),
     // One for all invocations: each has its own receiver.
