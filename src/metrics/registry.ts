@@ -55,11 +55,17 @@ export function createRegistry(): Registry {
 }
 
 /** Labels as they stand between braces, in either format. */
-export function labelText(labels: Labels): string {
-  return Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`).join(",");
+function labelText(labels: Labels): string {
+  let text = "";
+  for (const name in labels) {
+    text += `${text && ","}${name}="${escaped(labels[name] ?? "")}"`;
+  }
+  return text;
 }
 
 function escaped(value: string): string {
+  // Mostly there is nothing to do, and this is done several times for each request.
+  if (!/["\\\n]/.test(value)) return value;
   return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 

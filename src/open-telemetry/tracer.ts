@@ -1,9 +1,15 @@
-import type { Span, SpanOptions, Tracer } from "../telemetry.ts";
-import type { OpenTelemetryApi, OpenTelemetryContext, OpenTelemetrySpan } from "./api.ts";
+import { noTracer, type Span, type SpanOptions, type Tracer } from "../telemetry.ts";
+import type {
+  OpenTelemetryApi,
+  OpenTelemetryContext,
+  OpenTelemetrySpan,
+  OpenTelemetryTracer,
+} from "./api.ts";
 import { formatTraceParent, parseTraceParent } from "./trace-parent.ts";
 
 /** A span, and the context in which it is active. */
 interface Begun {
+  readonly traceParent: string;
   readonly span: OpenTelemetrySpan;
   readonly context: OpenTelemetryContext;
 }
@@ -13,6 +19,9 @@ interface Begun {
  * and with its own outcome in any case.
  */
 export function createTracer(api: OpenTelemetryApi, name: string): Tracer {
+  // Of an SDK that is registered later too.
+  const spans = attempt(() => api.trace.getTracer(name));
+
   const within = <T>(context: OpenTelemetryContext, work: () => T): T => {
     let outcome: (() => T) | undefined;
     const once = () => void (outcome ??= outcomeOf(work));
@@ -23,13 +32,12 @@ export function createTracer(api: OpenTelemetryApi, name: string): Tracer {
 
   return {
     async trace(options, work) {
-      const begun = attempt(() => begin(api, name, options));
-      if (begun === undefined) return await work(spanOf(api, undefined));
-      const { span, context } = begun;
+      const begun = attempt(() => spans && begin(api, spans, options));
+      if (begun === undefined) return await noTracer.trace(options, work);
       try {
-        return await within(context, async () => await work(spanOf(api, span)));
+        return await within(begun.context, async () => await work(spanOf(api, begun)));
       } finally {
-        attempt(() => span.end());
+        attempt(() => begun.span.end());
       }
     },
     detached: (work) => within(api.ROOT_CONTEXT, work),
@@ -38,9 +46,9 @@ export function createTracer(api: OpenTelemetryApi, name: string): Tracer {
 
 function begin(
   { trace, context, ROOT_CONTEXT, SpanKind }: OpenTelemetryApi,
-  tracer: string,
+  tracer: OpenTelemetryTracer,
   { name, kind, attributes, link }: SpanOptions,
-): Begun {
+): Begun | undefined {
   // What is active where an attempt begins is whatever woke the worker: not what led to it.
   const parent = kind === "consumer" ? ROOT_CONTEXT : context.active();
   // Where an instrumentation of the server made a span for the request, there is one already. The
@@ -53,22 +61,22 @@ function begin(
     consumer: SpanKind.CONSUMER,
   };
   const linked = link ? parseTraceParent(link) : undefined;
-  const span = trace.getTracer(tracer).startSpan(name, {
+  const span = tracer.startSpan(name, {
     kind: kinds[isInner ? "internal" : kind],
     attributes: { ...attributes },
     links: linked === undefined ? [] : [{ context: linked }],
   }, parent);
-  return { span, context: trace.setSpan(parent, span) };
+  const traceParent = formatTraceParent(span.spanContext());
+  // Where nobody provides what is behind the API.
+  if (traceParent === null) return undefined;
+  return { traceParent, span, context: trace.setSpan(parent, span) };
 }
 
-function spanOf(
-  { SpanStatusCode }: OpenTelemetryApi,
-  span: OpenTelemetrySpan | undefined,
-): Span {
+function spanOf({ SpanStatusCode }: OpenTelemetryApi, { traceParent, span }: Begun): Span {
   return {
-    traceParent: attempt(() => span && formatTraceParent(span.spanContext())) ?? null,
-    set: (attributes) => void attempt(() => span?.setAttributes({ ...attributes })),
-    fail: (message) => void attempt(() => span?.setStatus({ code: SpanStatusCode.ERROR, message })),
+    traceParent,
+    set: (attributes) => void attempt(() => span.setAttributes({ ...attributes })),
+    fail: (message) => void attempt(() => span.setStatus({ code: SpanStatusCode.ERROR, message })),
   };
 }
 
