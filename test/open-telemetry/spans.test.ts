@@ -121,6 +121,23 @@ describe("openTelemetry() traces", () => {
     }
   });
 
+  test("an attempt as a trace of its own, also where it is made in the request", async () => {
+    const { spans } = registerSdk();
+    const { receiver } = traced({ processors: { invoices() {} } });
+    const pending: Promise<unknown>[] = [];
+    const context = { waitUntil: (promise: Promise<unknown>) => void pending.push(promise) };
+    const outer = api.trace.getTracer("a server").startSpan("POST");
+    const sent = await signedRequest(success);
+    await api.context.with(
+      api.trace.setSpan(api.ROOT_CONTEXT, outer),
+      () => receiver.fetch(sent, undefined, context),
+    );
+    await Promise.all(pending);
+    const [run] = spans(delivery);
+    expect(run?.parentSpanContext).toBeUndefined();
+    expect(run?.spanContext().traceId).not.toBe(outer.spanContext().traceId);
+  });
+
   test("nothing of the worker as a part of the request that starts it", async () => {
     registerSdk();
     const claimedIn: unknown[] = [];
