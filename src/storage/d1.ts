@@ -32,11 +32,11 @@ export interface D1StorageOptions {
  *
  * The tables are made or migrated at the first use. D1 counts queries: 1,000 for each invocation of
  * a Worker, 50 on the free plan. A new event that is a job's end takes 4, or 6 if it is a
- * `job.succeeded`, any other takes 2, and one that is known takes 1 more; a claim takes 1 for each
- * processor, and 2 to 4 more where something is due; settling takes 1, or 2 where the attempt failed;
- * renewing, pinging, counting, redelivering and redriving take 1, the others 1 to 4. The first call
- * takes 1 more. Of expectations a claim takes 2 and the others 1; of rejections and of activity adding
- * takes 2, and the others 1.
+ * `job.succeeded`, any other takes 2; one with a trace takes 1 more, and so does one that is known; a
+ * claim takes 1 for each processor, and 2 to 4 more where something is due; settling takes 1, or 2
+ * where the attempt failed; renewing, pinging, counting, redelivering and redriving take 1, the others
+ * 1 to 5. The first call takes 1 more. Of expectations a claim takes 2 and the others 1; of rejections
+ * and of activity adding takes 2, and the others 1.
  *
  * D1 also counts the rows it reads: `stats()` reads one for each event and one for each delivery
  * that is there, so don't ask for it every few seconds. The first page of a list of what was received
@@ -115,9 +115,10 @@ export function d1Storage(
     rejections: createRejections(session, now),
     async prune({ receivedBefore, limit }) {
       const time = now();
-      const [, , , deleted = []] = await run([
+      const [, , , , deleted = []] = await run([
         bind("forgetKeys", time),
         bind("expireKeys", receivedBefore, limit, time + keyRetentionMs),
+        bind("deleteTraces", receivedBefore, limit),
         bind("deleteDeliveries", receivedBefore, limit),
         bind("deleteEvents", receivedBefore, limit),
       ]);

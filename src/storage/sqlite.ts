@@ -124,6 +124,7 @@ function prune(
   const done = connection.all("prunable", receivedBefore, limit);
   for (const { seq } of done) {
     connection.run("expireKey", time + keyRetentionMs, seq);
+    connection.run("deleteTrace", seq);
     connection.run("deleteDeliveries", seq);
     connection.run("deleteEvent", seq);
   }

@@ -206,6 +206,12 @@ describe("d1Storage() and the limits of D1", () => {
     expect(await queriesOf(async () => storage.accept(await newEvent()))).toBe(6);
     const started = { state: "ignored", event: "job.started", key: "started" } as const;
     expect(await queriesOf(async () => storage.accept(await newEvent(started)))).toBe(2);
+    const traced = {
+      ...started,
+      key: "traced",
+      traceParent: `00-${"1".repeat(32)}-${"2".repeat(16)}-01`,
+    };
+    expect(await queriesOf(async () => storage.accept(await newEvent(traced)))).toBe(3);
     const processors = ["a", "b", "c"];
     expect(await queriesOf(() => storage.claim({ ...request, processors: ["c"] }))).toBe(1);
     const lease = (await storage.claim({ ...request, limit: 1 })).claims[0];
@@ -230,7 +236,7 @@ describe("d1Storage() and the limits of D1", () => {
     expect(await queriesOf(() => storage.activity.add({ accepted: 1 }))).toBe(2);
     expect(await queriesOf(() => storage.activity.list(0))).toBe(1);
     expect(await queriesOf(() => storage.stats())).toBe(1);
-    expect(await queriesOf(() => storage.prune({ receivedBefore: 0, limit: 10 }))).toBe(4);
+    expect(await queriesOf(() => storage.prune({ receivedBefore: 0, limit: 10 }))).toBe(5);
     const { expectations, rejections } = storage;
     const awaited = { jobId: "job_1", patternId: null, withinMs: 0 };
     const next = { afterMs: 0, error: null };
@@ -257,7 +263,8 @@ describe("d1Storage() and the limits of D1", () => {
     const aside = [...ofOperators, "prunable", "trimRejections"];
     const planned = Object.entries(d1Statements)
       .filter(([name]) =>
-        !["ping", "expireKeys", "deleteDeliveries", "deleteEvents", ...aside].includes(name)
+        !["ping", "expireKeys", "deleteTraces", "deleteDeliveries", "deleteEvents", ...aside]
+          .includes(name)
       )
       .map(([name, sql]) => {
         const plan = file.prepare(`EXPLAIN QUERY PLAN ${sql}`).all();

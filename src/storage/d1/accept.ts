@@ -13,10 +13,11 @@ export async function accept(
   // Bound, and so copied, before anything is waited for.
   const body = toParameter(event.body);
   const statements = [
-    bind("addKey", key, id, event.origin, event.traceParent),
+    bind("addKey", key, id, event.origin),
     bind("addEvent", key, id, state, event.event, jobId, patternId, receivedAt, body),
   ];
   if (state === "accepted" && jobId !== null) statements.push(bind("fulfil", jobId));
+  if (event.traceParent !== null) statements.push(bind("addTrace", id, event.traceParent));
   if (event.processors.length > 0) {
     statements.push(bind("addDeliveries", id, JSON.stringify(event.processors), time));
   }

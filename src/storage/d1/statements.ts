@@ -35,8 +35,8 @@ const eventIs = (state: string) =>
   `EXISTS (SELECT 1 FROM events WHERE seq = event_seq AND events.state = '${state}')`;
 
 const ownStatements = {
-  addKey: `INSERT INTO keys (key, event_id, origin, trace_parent) VALUES (?, ?, ?, ?)
-    ON CONFLICT (key) DO UPDATE SET duplicates = duplicates + (event_id <> excluded.event_id) RETURNING event_id`,
+  addKey: `INSERT INTO keys (key, event_id, origin) VALUES (?, ?, ?) ON CONFLICT (key)
+    DO UPDATE SET duplicates = duplicates + (event_id <> excluded.event_id) RETURNING event_id`,
   // Only of the event that has just got its key: not of a duplicate, nor of a call made again, also
   // when the event was pruned meanwhile.
   addEvent: `INSERT INTO events (key, id, state, event, job_id, pattern_id, received_at, body)
@@ -47,6 +47,8 @@ const ownStatements = {
     FROM keys WHERE key = ?1 AND event_id = ?2 AND expires_at IS NULL
       AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = ?2 AND events.key = ?1)
     RETURNING state`,
+  addTrace: `INSERT INTO traces (event_seq, trace_parent)
+    SELECT seq, ?2 FROM events WHERE id = ?1 ON CONFLICT DO NOTHING`,
   addDeliveries: `INSERT INTO deliveries (event_seq, processor, due_at)
     SELECT seq, value, ?3 FROM events CROSS JOIN json_each(?2)
     WHERE events.id = ?1 AND state = 'accepted' ON CONFLICT DO NOTHING`,
@@ -85,8 +87,9 @@ const ownStatements = {
   body: `${statements.body}`,
   forgetKeys: `${statements.forgetKeys}`,
   // What is prunable stays so, and the first of it the same, while its deliveries are deleted.
-  expireKeys: `UPDATE keys SET expires_at = ?3, trace_parent = NULL
+  expireKeys: `UPDATE keys SET expires_at = ?3
     WHERE key IN (SELECT key FROM events WHERE seq IN (${prunable()}))`,
+  deleteTraces: `DELETE FROM traces WHERE event_seq IN (${prunable()})`,
   deleteDeliveries: `DELETE FROM deliveries WHERE event_seq IN (${prunable()})`,
   deleteEvents: `DELETE FROM events WHERE seq IN (${prunable()}) RETURNING seq`,
   redeliver: `INSERT INTO deliveries (event_seq, processor, due_at)

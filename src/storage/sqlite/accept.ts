@@ -5,7 +5,7 @@ import type { Connection } from "./connection.ts";
 export function accept(connection: Connection, event: NewEvent, time: number): Acceptance {
   const isEnd = event.state === "accepted" && event.jobId !== null;
   if (isEnd) connection.run("fulfil", event.jobId);
-  if (connection.run("addKey", event.key, event.id, event.origin, event.traceParent) === 0) {
+  if (connection.run("addKey", event.key, event.id, event.origin) === 0) {
     return count(connection, event);
   }
   connection.checkRoom();
@@ -25,6 +25,7 @@ export function accept(connection: Connection, event: NewEvent, time: number): A
     event.body,
   );
   if (added === undefined) throw new Error("SQLite returned no row of an insert.");
+  if (event.traceParent !== null) connection.run("addTrace", added.seq, event.traceParent);
   if (!late) {
     for (const processor of event.processors) {
       connection.run("addDelivery", added.seq, processor, time);

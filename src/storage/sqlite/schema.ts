@@ -90,8 +90,11 @@ export const migrations: readonly string[] = [
   CREATE INDEX rejections_kept ON rejections (seq, size, stored_at);
   `,
   `
-  -- The trace of the receipt of the first of a key.
-  ALTER TABLE keys ADD COLUMN trace_parent TEXT;
+  -- The traces of receipts: of most receivers' events there are none, which then costs nothing.
+  CREATE TABLE traces (
+    event_seq INTEGER PRIMARY KEY REFERENCES events (seq),
+    trace_parent TEXT NOT NULL
+  ) STRICT;
 
   -- When it was last claimed, and the attempts that ended: a JSON array of at most 20
   -- [attempt, started_at, ended_at, state, error]. The one that runs and the success at which it stands

@@ -2,24 +2,25 @@ import type { EventRow } from "../sql-rows.ts";
 import type { EventState } from "../storage.ts";
 import { historyWith, historyWithLost, historyWithSuccess } from "./attempt-statements.ts";
 
+/** The column of an event's trace. */
+export const traceOfEvent =
+  "(SELECT trace_parent FROM traces WHERE event_seq = events.seq) AS trace_parent";
+
 /** Events without their bodies, as {@linkcode EventRow} says. */
 export const describedEvent =
   `SELECT seq, id, events.key, state, coalesce(origin, 'webhook') AS origin,
   event, job_id, pattern_id, received_at, length(body) AS size,
-  coalesce(duplicates, 0) AS duplicates, trace_parent FROM events LEFT JOIN keys ON keys.key = events.key`;
-
-/** The trace of an event, beside which its key is not read. */
-export const traceOfEvent =
-  "(SELECT trace_parent FROM keys WHERE keys.key = events.key) AS trace_parent";
+  coalesce(duplicates, 0) AS duplicates, ${traceOfEvent}
+  FROM events LEFT JOIN keys ON keys.key = events.key`;
 
 /** Every statement of the storage, by name. In `state`, 0 to 3 are as the schema says. */
 export const statements = {
-  addKey: `INSERT INTO keys (key, event_id, origin, trace_parent) VALUES (?, ?, ?, ?)
-    ON CONFLICT (key) DO NOTHING`,
+  addKey: "INSERT INTO keys (key, event_id, origin) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING",
   countDuplicate: `UPDATE keys SET duplicates = duplicates + (event_id <> ?) WHERE key = ?
     RETURNING event_id`,
   addEvent: `INSERT INTO events (id, key, state, event, job_id, pattern_id, received_at, body)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
+  addTrace: "INSERT INTO traces (event_seq, trace_parent) VALUES (?, ?)",
   addDelivery: "INSERT INTO deliveries (event_seq, processor, due_at) VALUES (?, ?, ?)",
   compareEvent: "SELECT state, body = ? AS identical FROM events WHERE id = ?",
   findOfJob: `SELECT seq FROM events
@@ -54,8 +55,8 @@ export const statements = {
   prunable: `SELECT seq FROM events WHERE +received_at < ? AND state <> 'quarantined'
     AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event_seq = seq AND deliveries.state <> 2)
     ORDER BY seq LIMIT ?`,
-  expireKey: `UPDATE keys SET expires_at = ?, trace_parent = NULL
-    WHERE key = (SELECT key FROM events WHERE seq = ?)`,
+  expireKey: "UPDATE keys SET expires_at = ? WHERE key = (SELECT key FROM events WHERE seq = ?)",
+  deleteTrace: "DELETE FROM traces WHERE event_seq = ?",
   deleteDeliveries: "DELETE FROM deliveries WHERE event_seq = ?",
   deleteEvent: "DELETE FROM events WHERE seq = ?",
   addDue: `INSERT INTO deliveries (event_seq, processor, due_at) VALUES (?, ?, ?)
