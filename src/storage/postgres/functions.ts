@@ -125,6 +125,47 @@ export const functions = (schema: string): string => `
   END
   $$;
 
+  -- Ends an attempt: whether its lease was held. What an attempt remembers of its error is less.
+  CREATE OR REPLACE FUNCTION ${schema}.settle(
+    of_event text, of_processor text, held_fence bigint, outcome text, due_after interval,
+    error text, attempt_error text
+  ) RETURNS boolean
+  LANGUAGE plpgsql AS $$
+  DECLARE
+    found_seq bigint;
+    found_state text;
+    ended_at timestamptz;
+  BEGIN
+    IF outcome = 'succeeded' THEN
+      UPDATE ${schema}.deliveries SET state = 2, due_at = ${cut("clock_timestamp()")}
+        WHERE event_seq = (SELECT seq FROM ${schema}.events WHERE id = of_event)
+          AND processor = of_processor AND fence = held_fence AND state = 1;
+      RETURN FOUND;
+    END IF;
+
+    -- Of a superseded event only a success is kept. The event is locked, so that it is not superseded
+    -- by somebody who does not see yet how the attempt ended.
+    SELECT seq, state INTO found_seq, found_state FROM ${schema}.events WHERE id = of_event
+      FOR SHARE;
+    IF found_state = 'superseded' THEN
+      DELETE FROM ${schema}.deliveries WHERE event_seq = found_seq AND processor = of_processor
+        AND fence = held_fence AND state = 1;
+      RETURN FOUND;
+    END IF;
+    ended_at := ${cut("clock_timestamp()")};
+    UPDATE ${schema}.deliveries SET
+        state = CASE outcome WHEN 'dead' THEN 3 ELSE 0 END,
+        due_at = CASE outcome WHEN 'dead' THEN ended_at ELSE clock_timestamp() + due_after END,
+        attempts = attempts - (outcome = 'released')::integer,
+        last_error = coalesce(error, last_error),
+        started_at = NULL,
+        history = ${schema}.with_attempt(history, attempts, outcome, started_at, ended_at,
+          attempt_error)
+      WHERE event_seq = found_seq AND processor = of_processor AND fence = held_fence AND state = 1;
+    RETURN FOUND;
+  END
+  $$;
+
   -- Makes the deliveries of an event to these processors due again, or new ones: how many.
   CREATE OR REPLACE FUNCTION ${schema}.redeliver(event_id text, processors jsonb) RETURNS bigint
   LANGUAGE plpgsql AS $$

@@ -23,31 +23,28 @@ type PageRow = DescribedRow & {
 
 /** The statement that lists what is meant of a source. It takes {@linkcode listValues}. */
 export function listStatement(schema: string, source: ListSource): string {
-  const { from, column, whole } = listSources(schema)[source];
+  const { from, column } = listSources(schema)[source];
   const events = `${schema}.events`;
+  const distinct = column === "seq" ? column : `DISTINCT ${column}`;
   const before = `${from} AND ${column} < $1::bigint`;
   // Each in the order of an index, so that no more is read than is asked for, whatever the planner
-  // takes to be cheaper. And a subquery for each event rather than EXISTS, which it may answer from
-  // all deliveries of that state.
+  // takes to be cheaper: and so the events of what is found are read one by one. And a subquery for
+  // each rather than EXISTS, which it may answer from all deliveries of that state.
   return `WITH page AS MATERIALIZED (
       SELECT e.* FROM (
-        ${
-    whole ? `SELECT * ${before} ORDER BY seq DESC LIMIT ${looked}` : `SELECT events.* FROM (
-          SELECT DISTINCT ${column} AS seq ${before} ORDER BY seq DESC LIMIT ${looked}
-        ) found JOIN ${events} USING (seq)`
-  }
-      ) e
+        SELECT ${distinct} AS seq ${before} ORDER BY seq DESC LIMIT ${looked}
+      ) found CROSS JOIN LATERAL (SELECT * FROM ${events} WHERE seq = found.seq OFFSET 0) e
       WHERE ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR event = $4)
         AND ($5::text IS NULL OR job_id = $5) AND ($6::text IS NULL OR pattern_id = $6)
         AND ($7::smallint IS NULL OR $7 = ANY (ARRAY(
           SELECT d.state FROM ${schema}.deliveries d WHERE d.event_seq = e.seq
         )))
         AND received_at >= ${timeOf("$8")} AND received_at < ${timeOf("$9")}
-      ORDER BY seq DESC LIMIT ${most}
+      ORDER BY found.seq DESC LIMIT ${most}
     )
     SELECT seen.until::float8 AS seen_until, described.* FROM (
       SELECT CASE WHEN (SELECT count(*) FROM page) < ${most} THEN (
-        SELECT DISTINCT ${column} AS seq ${before} ORDER BY seq DESC OFFSET ${looked} - 1 LIMIT 1
+        SELECT ${distinct} AS seq ${before} ORDER BY seq DESC OFFSET ${looked} - 1 LIMIT 1
       ) END AS until
     ) seen LEFT JOIN (SELECT ${describedEvent(schema, "page")}) described ON true
     ORDER BY described.seq DESC`;

@@ -11,7 +11,7 @@ export async function settle(
   outcome: Outcome,
 ): Promise<boolean> {
   const error = "error" in outcome ? storable(outcome.error) : null;
-  const rows = await query(statement, [
+  const [row] = await query<{ held: boolean }>(statement, [
     eventId,
     processor,
     fence,
@@ -20,5 +20,5 @@ export async function settle(
     error,
     error === null ? null : attemptError(error),
   ]);
-  return rows.length === 1;
+  return row?.held === true;
 }

@@ -79,40 +79,12 @@ export function statementsFor(schema: string): Statements {
       ORDER BY rank, place`,
 
     renew: `UPDATE ${deliveries} d SET due_at = clock_timestamp() + ${interval("$4")}
-      FROM ${events} WHERE id = $1::text AND seq = event_seq
-        AND processor = $2::text AND fence = $3::bigint AND d.state = 1
+      -- Joined, the planner might begin with all deliveries that run.
+      WHERE event_seq = (SELECT seq FROM ${events} WHERE id = $1::text) AND processor = $2::text AND fence = $3::bigint AND d.state = 1
       RETURNING true AS held`,
 
-    // Of a superseded event, only a success is kept. Where it is none, the event is locked, so that it
-    // is not superseded by somebody who does not see yet how the attempt ended.
-    settle: `WITH held AS MATERIALIZED (
-        SELECT event_seq, processor, $4::text <> 'succeeded' AND (
-          SELECT state = 'superseded' FROM ${events} WHERE seq = event_seq FOR SHARE
-        ) AS withdrawn
-        FROM ${deliveries} d JOIN ${events} ON seq = event_seq
-        WHERE id = $1::text AND processor = $2::text AND fence = $3::bigint AND d.state = 1
-        FOR UPDATE OF d
-      ), withdrawn AS (
-        DELETE FROM ${deliveries} d USING held WHERE withdrawn
-          AND d.event_seq = held.event_seq AND d.processor = held.processor
-      ), changed AS (
-        UPDATE ${deliveries} d SET
-          state = CASE $4::text WHEN 'succeeded' THEN 2 WHEN 'dead' THEN 3 ELSE 0 END,
-          due_at = CASE WHEN $4::text IN ('succeeded', 'dead') THEN ended_at
-            ELSE clock_timestamp() + ${interval("$5")} END,
-          attempts = attempts - ($4::text = 'released')::integer,
-          last_error = coalesce($6::text, last_error),
-          started_at = CASE $4::text WHEN 'succeeded' THEN started_at END,
-          history = CASE $4::text WHEN 'succeeded' THEN history ELSE ${schema}.with_attempt(
-            history, attempts, $4::text, started_at, ended_at, $7::text) END
-        -- One time for both, and of after the lock.
-        FROM held CROSS JOIN LATERAL (
-          SELECT ${cut("clock_timestamp()")} AS ended_at WHERE NOT held.withdrawn OFFSET 0
-        ) ended
-        WHERE NOT withdrawn
-          AND d.event_seq = held.event_seq AND d.processor = held.processor
-      )
-      SELECT true AS held FROM held`,
+    settle: `SELECT ${schema}.settle($1::text, $2::text, $3::bigint, $4::text, ${interval("$5")},
+      $6::text, $7::text) AS held`,
 
     notify: `SELECT set_config('synchronous_commit', 'off', true), pg_notify($1::text, '')`,
 
