@@ -21,14 +21,18 @@ export const functions = (schema: string): string => `
     history jsonb, attempt integer, state text, started_at timestamptz, ended_at timestamptz,
     error text
   ) RETURNS jsonb
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN started_at IS NULL THEN history ELSE
-      CASE WHEN jsonb_array_length(history) >= ${attemptsKept} THEN history - 0
+  LANGUAGE plpgsql STABLE AS $$
+  BEGIN
+    IF started_at IS NULL THEN
+      RETURN history;
+    END IF;
+    RETURN CASE WHEN jsonb_array_length(history) >= ${attemptsKept} THEN history - 0
         ELSE coalesce(history, '[]') END
       || jsonb_build_object('attempt', attempt, 'state', state,
         'startedAt', ${milliseconds("started_at")}, 'endedAt', ${milliseconds("ended_at")},
-        'error', error)
-    END;
+        'error', error);
+  END
+  $$;
 
   -- Stores an event, or counts it as a duplicate.
   CREATE OR REPLACE FUNCTION ${schema}.accept(

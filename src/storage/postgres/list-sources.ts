@@ -19,8 +19,6 @@ export interface Places {
   readonly from: string;
   /** The column that says which events, by their `seq`. */
   readonly column: "seq" | "event_seq";
-  /** Whether these are the events themselves, and not only their `seq`. */
-  readonly whole: boolean;
   /** Whether all that a filter means is among them. */
   readonly serves: (filter: EventFilter) => boolean;
 }
@@ -31,7 +29,6 @@ export function listSources(schema: string): Readonly<Record<ListSource, Places>
   const events = (condition: string, serves: Places["serves"]): Places => ({
     from: `FROM ${schema}.events WHERE ${condition}`,
     column: "seq",
-    whole: true,
     serves,
   });
 
@@ -39,7 +36,6 @@ export function listSources(schema: string): Readonly<Record<ListSource, Places>
   const gathered = (condition: string, serves: Places["serves"]): Places => ({
     from: `FROM (SELECT seq FROM ${schema}.events WHERE ${condition} OFFSET 0) o WHERE true`,
     column: "seq",
-    whole: false,
     serves,
   });
 
@@ -47,7 +43,6 @@ export function listSources(schema: string): Readonly<Record<ListSource, Places>
   const deliveries = (state: number, name: EventFilter["deliveryState"]): Places => ({
     from: `FROM ${schema}.deliveries WHERE state = ${state}`,
     column: "event_seq",
-    whole: false,
     serves: ({ deliveryState }) => deliveryState === name,
   });
 

@@ -12,6 +12,12 @@ const window = 10_000;
 const most = "($2::bigint + 1)";
 const looked = `greatest(${most}, ${window})`;
 
+// Not run, but it tells the types of what no source needs.
+const given = `WITH given AS (
+    SELECT $1::bigint, $2::bigint, $3::text, $4::text, $5::text, $6::text, $7::smallint, $8::float8,
+      $9::float8
+  )`;
+
 /** What is asked of `list`. */
 type ListRequest = Parameters<Storage["list"]>[0];
 
@@ -61,17 +67,11 @@ export function measureStatement(schema: string, among: readonly ListSource[]): 
         SELECT ${sources[name].from} LIMIT ${looked} + 1
       ) ${name}) AS "${name}"`
   );
-  // Not run, but it tells the types of what no source needs.
-  return `WITH given AS (
-      SELECT $1::bigint, $3::text, $4::text, $5::text, $6::text, $7::smallint, $8::float8, $9::float8
-    )
-    SELECT ${counts.join(", ")}`;
+  return `${given} SELECT ${counts.join(", ")}`;
 }
 
 /** What the statements take. */
-export function listValues(
-  filter: ListRequest,
-): readonly unknown[] {
+export function listValues(filter: ListRequest): readonly unknown[] {
   const { deliveryState } = filter;
   return [
     filter.cursor ?? Number.MAX_SAFE_INTEGER,
@@ -86,6 +86,14 @@ export function listValues(
   ];
 }
 
+/**
+ * The statement that tells the last of the events that were received in a time. It takes
+ * {@linkcode listValues}.
+ */
+export function lastReceivedStatement(schema: string): string {
+  return `${given} SELECT max(seq)::float8 AS seq ${listSources(schema).received.from}`;
+}
+
 /** By what it may be worth to look for what a filter means. */
 export function candidateSources(filter: EventFilter): readonly ListSource[] {
   return Object.entries(listSources("")).filter(([, { serves }]) => serves(filter))
@@ -94,27 +102,34 @@ export function candidateSources(filter: EventFilter): readonly ListSource[] {
 
 /** Lists events: each call looks at a bounded number of them. */
 export function createList(query: Query, schema: string): Storage["list"] {
-  /** Where the fewest are. */
-  const choose = async (request: ListRequest): Promise<ListSource> => {
-    const [first, ...others] = candidateSources(request) as [ListSource, ...ListSource[]];
-    if (others.length === 0 || (others.length === 1 && first !== "received")) return first;
-    const among = [first, ...others].filter((name) => name !== "all");
-    const [counts] = await query<Readonly<Partial<Record<ListSource, number | null>>>>(
-      measureStatement(schema, among),
-      listValues(request),
-    );
-    const [best] = among.toSorted((one, other) =>
-      (counts?.[one] ?? Infinity) - (counts?.[other] ?? Infinity) || 0
-    );
-    const many = (counts?.[best ?? "all"] ?? null) === null;
-    // Of many that were received last, the last stored are soon found.
-    if (many && best === "received" && request.receivedBefore === undefined) return "all";
-    return best ?? "all";
+  type Counts = Readonly<Partial<Record<ListSource, number | null>>>;
+
+  /** By what to look, and before which place. */
+  const begin = async (
+    request: ListRequest,
+  ): Promise<{ readonly source: ListSource; readonly before: string | undefined }> => {
+    const { cursor: before, receivedBefore } = request;
+    const candidates = candidateSources(request);
+    const among = candidates.filter((name) => name !== "all");
+    if (among.length < 2 && !among.includes("received")) {
+      return { source: candidates[0] ?? "all", before };
+    }
+    const values = listValues(request);
+    const [counts = {}] = await query<Counts>(measureStatement(schema, among), values);
+    const countOf = (name: ListSource) => counts[name] ?? Number.MAX_SAFE_INTEGER;
+    const [best = "all"] = among.toSorted((one, other) => countOf(one) - countOf(other));
+    if (counts[best] !== null) return { source: best, before };
+    // Of many that were received at a time, most were stored one behind the other.
+    const source = best === "received" ? "all" : best;
+    if (receivedBefore === undefined || before !== undefined) return { source, before };
+    const [last] = await query<{ seq: number }>(lastReceivedStatement(schema), values);
+    return { source, before: String((last?.seq ?? 0) + 1) };
   };
 
   return async (request) => {
-    const statement = listStatement(schema, await choose(request));
-    const rows = await query<PageRow>(statement, listValues(request));
+    const { source, before } = await begin(request);
+    const values = listValues({ ...request, ...before !== undefined && { cursor: before } });
+    const rows = await query<PageRow>(listStatement(schema, source), values);
     const found = rows.filter(({ id }) => id !== null);
     const page = found.slice(0, request.limit);
     const next = found.length > request.limit ? page.at(-1)?.seq : rows[0]?.seen_until;

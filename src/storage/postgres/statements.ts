@@ -62,7 +62,8 @@ export function statementsFor(schema: string): Statements {
             ELSE ${cut("clock_timestamp()")} END,
           last_error = CASE what WHEN 'claimed' THEN last_error ELSE $6::text END,
           started_at = CASE what WHEN 'claimed' THEN ${cut("clock_timestamp()")} END,
-          history = ${schema}.with_attempt(history, attempts, 'lost', started_at, NULL, NULL)
+          history = CASE WHEN started_at IS NULL THEN history ELSE
+            ${schema}.with_attempt(history, attempts, 'lost', started_at, NULL, NULL) END
         FROM picked
         WHERE what <> 'withdrawn' AND d.event_seq = picked.event_seq
           AND d.processor = picked.processor
