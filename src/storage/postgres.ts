@@ -1,4 +1,5 @@
 import { pause, within } from "../deadline.ts";
+import { acceptValues } from "./postgres/accept-values.ts";
 import { createActivity } from "./postgres/activity.ts";
 import { createAttempts } from "./postgres/attempts.ts";
 import { classify, mayPass } from "./postgres/classify.ts";
@@ -138,20 +139,7 @@ export function postgresStorage(
 
   return {
     async accept(event, signal): Promise<Acceptance> {
-      const [row] = await persist(() =>
-        run<AcceptRow>("accept", [
-          event.id,
-          event.key,
-          event.state,
-          event.origin,
-          event.event,
-          event.jobId,
-          event.patternId,
-          event.receivedAt,
-          event.body,
-          JSON.stringify(event.processors),
-          event.traceParent,
-        ]), signal);
+      const [row] = await persist(() => run<AcceptRow>("accept", acceptValues(event)), signal);
       if (row === undefined) throw new StorageError("schema", "PostgreSQL: accept() gave no row.");
       const { id, state, identical } = row;
       const duplicate = id !== event.id;

@@ -28,7 +28,7 @@ type PageRow = DescribedRow & {
 };
 
 /** The statement that lists what is meant of a source. It takes {@linkcode listValues}. */
-export function listStatement(schema: string, source: ListSource): string {
+function listStatement(schema: string, source: ListSource): string {
   const { from, column } = listSources(schema)[source];
   const events = `${schema}.events`;
   const distinct = column === "seq" ? column : `DISTINCT ${column}`;
@@ -60,7 +60,7 @@ export function listStatement(schema: string, source: ListSource): string {
  * The statement that tells how much is found by each source, and null of more than one call looks at.
  * It takes {@linkcode listValues}.
  */
-export function measureStatement(schema: string, among: readonly ListSource[]): string {
+function measureStatement(schema: string, among: readonly ListSource[]): string {
   const sources = listSources(schema);
   const counts = among.map((name) =>
     `(SELECT CASE WHEN count(*) <= ${looked} THEN count(*) END::float8 FROM (
@@ -71,7 +71,7 @@ export function measureStatement(schema: string, among: readonly ListSource[]): 
 }
 
 /** What the statements take. */
-export function listValues(filter: ListRequest): readonly unknown[] {
+function listValues(filter: ListRequest): readonly unknown[] {
   const { deliveryState } = filter;
   return [
     filter.cursor ?? Number.MAX_SAFE_INTEGER,
@@ -90,12 +90,12 @@ export function listValues(filter: ListRequest): readonly unknown[] {
  * The statement that tells the last of the events that were received in a time. It takes
  * {@linkcode listValues}.
  */
-export function lastReceivedStatement(schema: string): string {
+function lastReceivedStatement(schema: string): string {
   return `${given} SELECT max(seq)::float8 AS seq ${listSources(schema).received.from}`;
 }
 
 /** By what it may be worth to look for what a filter means. */
-export function candidateSources(filter: EventFilter): readonly ListSource[] {
+function candidateSources(filter: EventFilter): readonly ListSource[] {
   return Object.entries(listSources("")).filter(([, { serves }]) => serves(filter))
     .map(([name]) => name as ListSource);
 }

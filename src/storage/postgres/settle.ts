@@ -3,15 +3,13 @@ import type { Lease, Outcome } from "../storage.ts";
 import type { Query } from "./client.ts";
 import { storable } from "./values.ts";
 
-/** Ends an attempt by the statement `settle`. False: the lease is lost. */
-export async function settle(
-  query: Query,
-  statement: string,
+/** What the statement `settle` takes. */
+export function settleValues(
   { eventId, processor, fence }: Lease,
   outcome: Outcome,
-): Promise<boolean> {
+): readonly unknown[] {
   const error = "error" in outcome ? storable(outcome.error) : null;
-  const [row] = await query<{ held: boolean }>(statement, [
+  return [
     eventId,
     processor,
     fence,
@@ -19,6 +17,16 @@ export async function settle(
     outcome.kind === "retry" ? outcome.afterMs : 0,
     error,
     error === null ? null : attemptError(error),
-  ]);
+  ];
+}
+
+/** Ends an attempt by the statement `settle`. False: the lease is lost. */
+export async function settle(
+  query: Query,
+  statement: string,
+  lease: Lease,
+  outcome: Outcome,
+): Promise<boolean> {
+  const [row] = await query<{ held: boolean }>(statement, settleValues(lease, outcome));
   return row?.held === true;
 }

@@ -162,7 +162,10 @@ test("postgresStorage() lets nobody wait for each other for ever, whatever is do
         signature: "",
         body: new Uint8Array(10),
       }, { maxCount: 3, maxBytes: 20, maxAgeMs: 60_000 }),
+    count: (storage) => storage.activity.add({ accepted: 1, dead: 2 }),
   };
+  await administrate(`INSERT INTO mixed.activity
+    SELECT now() - n * interval '30 hours', 7, 7, 7, 7 FROM generate_series(1, 1000) n`);
   const failures: unknown[] = [];
   const counts = new Map<string, number>();
   await Promise.all(
@@ -179,6 +182,12 @@ test("postgresStorage() lets nobody wait for each other for ever, whatever is do
   expect(failures).toEqual([]);
   expect([...counts.keys()].sort()).toEqual(Object.keys(work).sort());
   expect(await deadlocks()).toBe(0);
+  const minutes = await storages[0]?.activity.list(0) ?? [];
+  const sum = minutes.reduce((sum, { accepted, dead }) => [sum[0]! + accepted, sum[1]! + dead], [
+    0,
+    0,
+  ]);
+  expect(sum).toEqual([counts.get("count"), 2 * (counts.get("count") ?? NaN)]);
 });
 
 test("postgresStorage() forgets expired keys of which others prune or accept some", async () => {

@@ -1,6 +1,11 @@
 import { lastAttemptLost } from "../../../src/storage/storage.ts";
-import { listSource, listStatements, listValues } from "../../../src/storage/postgres/list.ts";
-import { deadValues, redeliverStatements } from "../../../src/storage/postgres/redeliver.ts";
+import { acceptValues } from "../../../src/storage/postgres/accept-values.ts";
+import { attemptsStatement } from "../../../src/storage/postgres/attempts.ts";
+import { deadGroupsStatement } from "../../../src/storage/postgres/dead-groups.ts";
+import { createList } from "../../../src/storage/postgres/list.ts";
+import type { Query } from "../../../src/storage/postgres/client.ts";
+import { settleValues } from "../../../src/storage/postgres/settle.ts";
+import { deadStatements, deadValues } from "../../../src/storage/postgres/redeliver.ts";
 import { statementsFor } from "../../../src/storage/postgres/statements.ts";
 import { statsStatement } from "../../../src/storage/postgres/stats.ts";
 import type { DeadFilter, EventFilter } from "imggo-webhooks";
@@ -39,7 +44,7 @@ async function fill(schema: string, count: number, state = 0): Promise<void> {
     WITH stored AS (
       INSERT INTO ${schema}.events (id, key, state, origin, event, job_id, received_at, body)
       SELECT 'evt_' || n, 'key_' || n, 'accepted', 'webhook', 'job.succeeded', 'job_' || n,
-        now() - interval '1 hour', convert_to(repeat('x', 500), 'UTF8')
+        timestamptz '2026-01-01Z' + n * interval '1 second', convert_to(repeat('x', 500), 'UTF8')
       FROM generate_series(1, ${count}) n RETURNING seq, key, id
     ), known AS (
       INSERT INTO ${schema}.keys (digest, event_id) SELECT ${schema}.digest_of(key), id FROM stored
@@ -102,27 +107,6 @@ function open(schema: string) {
 
 const request = { processors: ["a"], limit: 10, leaseMs: 60_000, maxAttempts: 8 };
 
-describe("the statements of postgresStorage(), on many rows", () => {
-  test.each(
-    [
-      ["claim, of 20,000 that are due", "claim", 0, claimValues()],
-      ["an event", "event", 2, ["evt_5000"]],
-      ["its end", "settle", 1, ["evt_5000", "a", 0, 2, 0, 0, null]],
-      ["the renewal of its lease", "renew", 1, ["evt_5000", "a", 0, 60_000]],
-    ] as const,
-  )("read by the indexes, and no more than is asked for: %s", async (...given) => {
-    const [label, name, state, values] = given;
-    const schema = `plan_${label.replaceAll(/\W+/g, "_")}`;
-    await open(schema).ping();
-    await fill(schema, 20_000, state);
-    const nodes = await explain(statementsFor(schema)[name], values);
-    expectFewRows(nodes);
-    if (name === "claim") {
-      expect(nodes.map((node) => node["Index Name"])).toContain("deliveries_due");
-    }
-  });
-});
-
 describe("what postgresStorage() looks at, of 20,000 events", () => {
   const schema = "plan_looking";
   beforeAll(async () => {
@@ -133,36 +117,94 @@ describe("what postgresStorage() looks at, of 20,000 events", () => {
     // What is rare was stored first, where whoever goes through all of them comes last.
     for (
       const text of [
-        `UPDATE ${schema}.deliveries SET state = 3 WHERE event_seq <= 100`,
+        `UPDATE ${schema}.events SET pattern_id = 'pat_2'`,
+        `VACUUM ${schema}.events`,
+        `UPDATE ${schema}.deliveries SET state = 3, last_error = CASE WHEN event_seq > 20
+          THEN 'common' ELSE 'rare' END WHERE event_seq <= 100`,
+        `UPDATE ${schema}.deliveries SET state = 0 WHERE event_seq BETWEEN 301 AND 350`,
+        `UPDATE ${schema}.deliveries SET state = 1, fence = 1 WHERE event_seq BETWEEN 351 AND 400`,
+        `UPDATE ${schema}.events SET event = 'job.failed' WHERE seq BETWEEN 201 AND 300`,
         `UPDATE ${schema}.events SET state = 'quarantined' WHERE seq BETWEEN 101 AND 200`,
         `UPDATE ${schema}.events SET pattern_id = 'pat_1' WHERE seq <= 100`,
         `VACUUM ANALYZE ${schema}.events, ${schema}.deliveries, ${schema}.keys`,
       ]
     ) await administrator.query(text);
   });
-  const list = (filter: EventFilter & { readonly cursor?: string }) =>
-    explain(listStatements(schema)[listSource(filter)], listValues({ ...filter, limit: 50 }));
+  const lease = (number: number) => ({ eventId: `evt_${number}`, processor: "a", fence: 1 });
 
-  test.each<[string, EventFilter & { readonly cursor?: string }]>([
-    ["none", {}],
-    ["none, in the middle", { cursor: "10000" }],
-    ["a common state", { state: "accepted", deliveryState: "succeeded" }],
-    ["a rare state", { state: "quarantined" }],
-    ["a rare state that there is not", { state: "ignored" }],
-    ["dead deliveries", { deliveryState: "dead" }],
-    ["a job", { jobId: "job_5000" }],
-    ["a job that there is not", { jobId: "job_0", state: "accepted" }],
-  ])("list() by the indexes, and no more than is asked for: %s", async (_, filter) => {
-    expectFewRows(await list(filter));
+  /** All that is done to list a page. */
+  const list = async (filter: EventFilter & { readonly cursor?: string }) => {
+    const nodes: PlanNode[] = [];
+    const query: Query = async (text, values = []) => {
+      nodes.push(...await explain(text, values));
+      return (await administrator.query(text, [...values])).rows;
+    };
+    const page = await createList(query, schema)({ ...filter, limit: 50 });
+    return { nodes, page };
+  };
+  const receivedAt = (seq: number) => Date.UTC(2026, 0, 1) + seq * 1_000;
+
+  test.each<[string, number, EventFilter & { readonly cursor?: string }]>([
+    ["none", 50, {}],
+    ["none, in the middle", 50, { cursor: "10000" }],
+    ["a common state", 50, { state: "accepted", deliveryState: "succeeded" }],
+    ["a rare state", 50, { state: "quarantined" }],
+    ["a rare state that there is not", 0, { state: "ignored" }],
+    ["dead deliveries", 50, { deliveryState: "dead" }],
+    ["pending deliveries", 50, { deliveryState: "pending" }],
+    ["running deliveries", 50, { deliveryState: "running" }],
+    ["a job", 1, { jobId: "job_5000" }],
+    ["a job that there is not", 0, { jobId: "job_0", state: "accepted" }],
+    ["a rare name", 50, { event: "job.failed" }],
+    ["a common name", 50, { event: "job.succeeded" }],
+    ["a name that there is not", 0, { event: "job.started" }],
+    ["a rare pattern", 50, { patternId: "pat_1" }],
+    ["a common pattern", 50, { patternId: "pat_2" }],
+    ["a pattern that there is not", 0, { patternId: "pat_3" }],
+    ["a minute", 50, { receivedAfter: receivedAt(5_000), receivedBefore: receivedAt(5_060) }],
+    ["a time before all", 0, { receivedBefore: receivedAt(0) }],
+    ["a time behind all", 0, { receivedAfter: receivedAt(30_000) }],
+  ])("list() by the indexes, and no more than is asked for: %s", async (_, count, filter) => {
+    const { nodes, page } = await list(filter);
+    expect(page.events).toHaveLength(count);
+    expectFewRows(nodes);
   });
 
-  test.each<[string, EventFilter]>([
-    ["a name", { event: "job.failed" }],
-    ["a pattern", { patternId: "pat_1" }],
-    ["an hour", { receivedBefore: 0 }],
-    ["running deliveries", { deliveryState: "running" }],
-  ])("list() by what has no index, on so many events and no more: %s", async (_, filter) => {
-    expectFewRows(await list(filter), 10_000);
+  test.each<[string, number, EventFilter]>([
+    ["two that are rare", 50, { patternId: "pat_1", deliveryState: "dead" }],
+    ["a rare and a common one", 50, { state: "quarantined", patternId: "pat_2" }],
+    ["a rare one and a long time", 50, { event: "job.failed", receivedBefore: receivedAt(15_000) }],
+    ["a common one and a minute", 10, {
+      patternId: "pat_2",
+      receivedAfter: receivedAt(5_000),
+      receivedBefore: receivedAt(5_010),
+    }],
+    ["a common one and a long time", 50, {
+      patternId: "pat_2",
+      receivedBefore: receivedAt(12_000),
+    }],
+    ["a long time", 50, { receivedBefore: receivedAt(15_000) }],
+    ["a long time until now", 50, { receivedAfter: receivedAt(1_000) }],
+  ])("list() by where the fewest are, and counts no more: %s", async (_, count, filter) => {
+    const { nodes, page } = await list(filter);
+    expect(page.events).toHaveLength(count);
+    // What it takes to find where a long time ends.
+    expectFewRows(nodes, 15_000);
+    // Of the events themselves not one more is read.
+    const read = nodes.filter((node) => node["Node Type"] === "Index Scan");
+    for (const node of read) expect(node["Actual Rows"]).toBeLessThanOrEqual(100);
+  });
+
+  test("list() by what has no index looks at so many events and no more", async () => {
+    const { nodes, page } = await list({ deliveryState: "succeeded", state: "superseded" });
+    expect(page).toEqual({ events: [], nextCursor: null });
+    expectFewRows(nodes, 10_000);
+    const looking = await list({
+      event: "job.succeeded",
+      deliveryState: "dead",
+      patternId: "pat_2",
+    });
+    expectFewRows(looking.nodes, 10_001);
   });
 
   test.each<[string, DeadFilter]>([
@@ -171,10 +213,49 @@ describe("what postgresStorage() looks at, of 20,000 events", () => {
     ["of a pattern", { patternId: "pat_1" }],
     ["of a name that there is not", { event: "job.failed" }],
     ["since a time", { deadAfter: Date.now() }],
+    ["of an error", { error: "rare" }],
+    ["of a processor and an error", { processor: "a", error: "rare" }],
   ])("redrive() and countDead() at the dead deliveries only: %s", async (_, filter) => {
-    const { countDead, redrive } = redeliverStatements(schema);
+    const { countDead, redrive } = deadStatements(schema, filter);
     expectFewRows(await explain(countDead, deadValues(filter)));
     expectFewRows(await explain(redrive, [...deadValues(filter), 50]));
+  });
+
+  test("get(), renew(), attempts() and deadGroups() read no more than what they tell of", async () => {
+    const { event, renew } = statementsFor(schema);
+    expectFewRows(await explain(event, ["evt_5000"]));
+    expectFewRows(await explain(renew, ["evt_351", "a", 1, 60_000]));
+    expectFewRows(await explain(attemptsStatement(schema), ["evt_5000"]));
+    expectFewRows(await explain(deadGroupsStatement(schema), [10]));
+  });
+
+  test.each(
+    [
+      ["accept", async () => acceptValues(await newEvent())],
+      ["accept", async () => acceptValues(await newEvent({ event: "job.failed", jobId: "job_7" }))],
+      ["settle", () => settleValues(lease(351), { kind: "succeeded" })],
+      ["settle", () => settleValues(lease(352), { kind: "dead", error: "no" })],
+      ["settle", () => settleValues(lease(353), { kind: "retry", afterMs: 0, error: "no" })],
+    ] as const,
+  )("%s() changes rows that it finds by the indexes (%#)", async (name, valuesOf) => {
+    const client = await administrator.connect();
+    onTestFinished(() => client.release());
+    // What a connection did before it may not have told yet.
+    const counted = async () =>
+      (await client.query(
+        `SELECT sum(seq_tup_read)::int AS passed, sum(idx_tup_fetch)::int AS found,
+          sum(n_tup_ins + n_tup_upd)::int AS changed
+        FROM pg_stat_xact_user_tables WHERE schemaname = $1`,
+        [schema],
+      )).rows[0];
+    await client.query("BEGIN");
+    const before = await counted();
+    await client.query(statementsFor(schema)[name], [...await valuesOf()]);
+    const after = await counted();
+    await client.query("ROLLBACK");
+    expect(after.passed - before.passed).toBe(0);
+    expect(after.found - before.found).toBeLessThanOrEqual(5);
+    expect(after.changed - before.changed).toBeGreaterThan(0);
   });
 
   test("stats() reads no table of bodies as a whole", async () => {
@@ -187,6 +268,15 @@ describe("what postgresStorage() looks at, of 20,000 events", () => {
 });
 
 describe("claim() of postgresStorage()", () => {
+  test("reads by an index no more of 20,000 that are due than is asked for", async () => {
+    const schema = "many_due";
+    await open(schema).ping();
+    await fill(schema, 20_000);
+    const nodes = await explain(statementsFor(schema).claim, claimValues());
+    expectFewRows(nodes);
+    expect(nodes.map((node) => node["Index Name"])).toContain("deliveries_due");
+  });
+
   test("reads no more while a transaction holds back what was claimed before", async () => {
     const schema = "held_back";
     const storage = open(schema);
@@ -241,18 +331,7 @@ describe("claim() of postgresStorage()", () => {
     onTestFinished(() => slow.release());
     const late = await newEvent();
     await slow.query("BEGIN");
-    await slow.query(statementsFor(schema).accept, [
-      late.id,
-      late.key,
-      late.state,
-      late.origin,
-      late.event,
-      late.jobId,
-      late.patternId,
-      late.receivedAt,
-      late.body,
-      JSON.stringify(late.processors),
-    ]);
+    await slow.query(statementsFor(schema).accept, [...acceptValues(late)]);
     // As if it had taken an hour.
     await slow.query(`UPDATE ${schema}.deliveries SET due_at = due_at - interval '1 hour'`);
     const now = performance.now.bind(performance);
