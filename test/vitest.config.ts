@@ -31,6 +31,9 @@ const config: ViteUserConfig = defineConfig({
     exclude: Object.entries({ Bun: "bun", Deno: "deno" })
       .filter(([runtime]) => !(runtime in globalThis))
       .map(([, name]) => `test/**/*.${name}.test.ts`),
+    // To load everything anew takes most of the files longer than their tests.
+    isolate: false,
+    setupFiles: ["test/support/leave-nothing.ts"],
     // Much of the time goes by in waiting for processes, also where there are but two cores.
     maxWorkers: 4,
     sequence: { sequencer: LongestFirst },

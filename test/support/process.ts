@@ -3,7 +3,6 @@ import { once } from "node:events";
 import { createRequire } from "node:module";
 import { Readable } from "node:stream";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { afterAll } from "vitest";
 
 /** The checkout's root. */
 export const root: string = fileURLToPath(new URL("../..", import.meta.url));
@@ -25,10 +24,11 @@ export const nodeWithTsx: readonly string[] = [...runtimes.node, "--import", tsx
 const compileCache = `${root}node_modules/.cache/node`;
 
 const running = new Set<ChildProcess>();
-// A test that fails leaves no process behind.
-afterAll(() => {
+
+/** Ends every process that still runs: a test that fails may leave some. */
+export function endProcesses(): void {
   for (const child of running) child.kill("SIGKILL");
-});
+}
 
 /** A process that a test started. */
 export interface Process {
