@@ -35,6 +35,11 @@ export interface Config {
   readonly imggoRequestsPerMinute?: number;
   /** `ROLE`. Default `all`. */
   readonly role?: Role;
+  /**
+   * `ADMIN_TOKEN`: at least 24 characters; better kept in the environment. Without it there is neither
+   * `/admin` nor `/metrics`.
+   */
+  readonly adminToken?: string;
   /** `MAX_BODY_BYTES`. Default 1,048,576. */
   readonly maxBodyBytes?: number;
   /** `LOG_LEVEL`. Default `info`. */

@@ -27,7 +27,7 @@ const answers: Record<WebhookErrorCode, readonly [status: number, sentence: stri
   internal_error: [500, "Something unforeseen went wrong here."],
 };
 
-/** All of the codes. */
+/** Every code, in the order of the cases that it tells apart. */
 export const webhookErrorCodes: readonly WebhookErrorCode[] = Object.keys(
   answers,
 ) as WebhookErrorCode[];

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { adminTokenProblem } from "./admin-token.ts";
 import type { Config } from "./config.ts";
 import { apiKeyProblem, baseUrlProblem, defaultBaseUrl } from "./imggo/options.ts";
 import { type LogLevel, logLevels } from "./logger.ts";
@@ -33,6 +34,8 @@ export interface Settings {
     readonly requestsPerMinute: number;
   };
   readonly role: Role;
+  /** What lets operators in; undefined: there is nothing to be let into. */
+  readonly adminToken: string | undefined;
   readonly maxBodyBytes: number;
   readonly logLevel: LogLevel;
   /** Undefined: as fits where the log goes. */
@@ -115,6 +118,7 @@ const schema = v.object({
   // The free plan's.
   IMGGO_REQUESTS_PER_MINUTE: v.optional(wholeNumber(1, 6_000), 5),
   ROLE: v.optional(oneOf(roles), "all"),
+  ADMIN_TOKEN: v.optional(checked(adminTokenProblem)),
   MAX_BODY_BYTES: v.optional(wholeNumber(1, 64 * 1_048_576), 1_048_576),
   LOG_LEVEL: v.optional(oneOf(logLevels), "info"),
   LOG_FORMAT: v.optional(oneOf(["json", "text"])),
@@ -137,6 +141,7 @@ const namesInConfig: Readonly<Record<Name, keyof Config>> = {
   IMGGO_BASE_URL: "imggoBaseUrl",
   IMGGO_REQUESTS_PER_MINUTE: "imggoRequestsPerMinute",
   ROLE: "role",
+  ADMIN_TOKEN: "adminToken",
   MAX_BODY_BYTES: "maxBodyBytes",
   LOG_LEVEL: "logLevel",
   LOG_FORMAT: "logFormat",
@@ -170,6 +175,7 @@ export function readSettings(env: Environment, config: Config = {}): Settings {
       requestsPerMinute: settings.IMGGO_REQUESTS_PER_MINUTE,
     },
     role: settings.ROLE,
+    adminToken: settings.ADMIN_TOKEN,
     maxBodyBytes: settings.MAX_BODY_BYTES,
     logLevel: settings.LOG_LEVEL,
     logFormat: settings.LOG_FORMAT,

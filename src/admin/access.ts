@@ -29,7 +29,7 @@ export interface Access {
 
 /** What {@linkcode createAccess} takes. */
 export interface AccessOptions {
-  /** As `tokenProblem` wants it. */
+  /** As `adminTokenProblem` wants it. */
   readonly token: string;
   /** Below this path the session counts. */
   readonly cookiePath: string;
@@ -42,17 +42,6 @@ export class TooManyAttempts extends Error {
   constructor() {
     super("Too many wrong tokens came at once. Try again in a second.");
   }
-}
-
-/** What is wrong with a token, or `undefined`. It never repeats it. */
-export function tokenProblem(token: string): string | undefined {
-  if (token !== token.trim()) {
-    return "expected a token without white space around it; remove the spaces or the line break";
-  }
-  if (token.length < 24) return "expected a token of at least 24 characters";
-  // Others do not pass through a header unchanged.
-  if (!/^[\x20-\x7e]*$/.test(token)) return "expected a token of ASCII characters";
-  return undefined;
 }
 
 const cookieName = "imggo_webhooks_session";

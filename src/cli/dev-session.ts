@@ -9,6 +9,10 @@ export interface DevSession {
   readonly secret?: string;
   /** Whether the server uses that secret, and not one that was set for it. */
   readonly usesSecret?: boolean;
+  /** The token for operators that was made for this folder. */
+  readonly adminToken?: string;
+  /** Whether the server uses that token, and not one that was set for it. */
+  readonly usesAdminToken?: boolean;
 }
 
 const folder = ".imggo-webhooks";
@@ -19,11 +23,15 @@ export const devSessionFile: string = `${folder}/dev.json`;
 /** The session of the working folder; empty where there is none. */
 export function readDevSession(): DevSession {
   try {
-    const { url, secret, usesSecret } = JSON.parse(readFileSync(devSessionFile, "utf8"));
+    const { url, secret, usesSecret, adminToken, usesAdminToken } = JSON.parse(
+      readFileSync(devSessionFile, "utf8"),
+    );
     return {
       ...(typeof url === "string" && { url }),
       ...(typeof secret === "string" && { secret }),
       ...(typeof usesSecret === "boolean" && { usesSecret }),
+      ...(typeof adminToken === "string" && { adminToken }),
+      ...(typeof usesAdminToken === "boolean" && { usesAdminToken }),
     };
   } catch {
     return {};

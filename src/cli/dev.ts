@@ -6,7 +6,7 @@ import { healthPath } from "../paths.ts";
 import { commandName } from "./command-name.ts";
 import { addConfigOption } from "./config-option.ts";
 import { currentListen } from "./current-listen.ts";
-import { devSessionFile, readDevSession, writeDevSession } from "./dev-session.ts";
+import { type DevSession, devSessionFile, readDevSession, writeDevSession } from "./dev-session.ts";
 import { expose, type Exposure } from "./exposure.ts";
 import { openImgGo } from "./imggo.ts";
 import { colored, print } from "./output.ts";
@@ -26,18 +26,20 @@ export function addDev(program: Command): Command {
     .action(async ({ config, tunnel, json }: DevFlags) => {
       const openTunnel = tunnel && await prepareTunnel();
       const imggo = tunnel && process.env["IMGGO_API_KEY"] ? await openImgGo(config) : undefined;
-      const secret = readDevSession().secret ??
-        toHex(crypto.getRandomValues(new Uint8Array(32)));
+      const { secret = random(32), adminToken = random(24) } = readDevSession();
       await serve(await currentListen(), {
         env: { ...process.env, ...(json && { LOG_FORMAT: "json" }) },
         ...(config !== undefined && { configFile: config }),
-        defaults: { secret, host: "127.0.0.1", forwardAllowPrivate: true },
+        defaults: { secret, adminToken, host: "127.0.0.1", forwardAllowPrivate: true },
         async onListening(listening) {
           const { url, settings } = listening;
-          const usesSecret = settings.secrets.includes(secret);
-          writeDevSession({ url: url.href, secret, usesSecret });
+          const made = {
+            usesSecret: settings.secrets.includes(secret),
+            usesAdminToken: settings.adminToken === adminToken,
+          };
+          writeDevSession({ url: url.href, secret, adminToken, ...made });
           if (!openTunnel) {
-            if (!json) process.stdout.write(welcome(listening, usesSecret));
+            if (!json) process.stdout.write(welcome(listening, made));
             return;
           }
           const exposure = await expose({
@@ -48,22 +50,28 @@ export function addDev(program: Command): Command {
           });
           const { url: { href }, webhookId } = exposure;
           if (json) print(json, "", { public_url: href, webhook_id: webhookId ?? null });
-          else process.stdout.write(welcome(listening, usesSecret, exposure));
+          else process.stdout.write(welcome(listening, made, exposure));
           return exposure.end;
         },
       });
     });
 }
 
+function random(bytes: number): string {
+  return toHex(crypto.getRandomValues(new Uint8Array(bytes)));
+}
+
 function welcome(
   { url, settings, processors }: Listening,
-  usesSecret: boolean,
+  { usesSecret, usesAdminToken }: Required<Pick<DevSession, "usesSecret" | "usesAdminToken">>,
   exposure?: Exposure,
 ): string {
   const { storage } = settings;
   const rows = [
     ["Webhook", url.href],
     ...exposure ? [["Public", `${exposure.url.href} ${registration(exposure)}`]] : [],
+    ["Admin", new URL("/admin", url).href],
+    ["Token", usesAdminToken ? settings.adminToken : "the one you set as ADMIN_TOKEN"],
     ["Health", new URL(healthPath, url).href],
     ["Storage", typeof storage === "string" ? storage : "of the configuration"],
     ["Processors", `${processors.join(", ")} (yours go into imggo.config.ts)`],

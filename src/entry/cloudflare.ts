@@ -1,3 +1,4 @@
+import type { admin } from "../admin.ts";
 import { refuse } from "../answer.ts";
 import type { Config } from "../config.ts";
 import { describeError } from "../describe-error.ts";
@@ -38,6 +39,11 @@ export interface CloudflareOptions {
    * Handed in for the same reason, and plugged into the receiver of each invocation.
    */
   readonly plugins?: readonly Plugin[];
+  /**
+   * `admin` of `imggo-webhooks/admin`: with it, and the secret ADMIN_TOKEN, there are `/admin` and
+   * `/metrics`. Handed in for the same reason.
+   */
+  readonly admin?: typeof admin;
 }
 
 /** A Worker: what Cloudflare calls. */
@@ -105,11 +111,7 @@ const write = (line: string) => console.log(line);
  */
 export function cloudflare(
   config: Config = {},
-  {
-    deliveriesPerInvocation: limit = concurrency,
-    createImgGoClient: createClient,
-    plugins = [],
-  }: CloudflareOptions = {},
+  { deliveriesPerInvocation: limit = concurrency, ...parts }: CloudflareOptions = {},
 ): CloudflareWorker {
   if (!Number.isSafeInteger(limit) || limit < 1) {
     throw new TypeError(
@@ -121,7 +123,7 @@ export function cloudflare(
   const keep = (env: CloudflareBindings): Kept => {
     if (last?.env === env) return last;
     try {
-      return last = prepare(env, config, { limit, createClient, plugins });
+      return last = prepare(env, config, limit, parts);
     } catch (error) {
       const problems = error instanceof SettingsError ? error.problems.join("; ") : undefined;
       createLogger({ write }).error("cannot start", { error: problems ?? describeError(error) });
@@ -160,21 +162,18 @@ export function cloudflare(
 function prepare(
   env: CloudflareBindings,
   config: Config,
-  { limit, createClient, plugins }: {
-    readonly limit: number;
-    readonly createClient: CloudflareOptions["createImgGoClient"];
-    readonly plugins: readonly Plugin[];
-  },
+  limit: number,
+  parts: CloudflareOptions,
 ): Kept {
   const { settings, openStorage } = readBindings(env, config);
   const worker = { concurrency, timeoutMs, leaseMs, ...config.worker };
   const logger = loggerOf(settings, { format: "json", write });
-  const imggo = clientOf(settings, createClient, logger);
+  const imggo = clientOf(settings, parts, logger);
   const options = {
     ...receiverOptionsOf(settings, { ...config, worker }),
     processors: processorsOf(settings, config),
-    plugins,
     logger,
+    plugins: pluginsOf(settings, parts, logger),
     ...(imggo && { imggo }),
     // One for all invocations: each has its own receiver.
     rejections: { rate: createRejectionRate() },
@@ -190,7 +189,7 @@ function prepare(
 /** The client of ImgGo's API, where there is a key and the means to make it. */
 function clientOf(
   { imggo: { apiKey, ...api } }: Settings,
-  createClient: CloudflareOptions["createImgGoClient"],
+  { createImgGoClient: createClient }: CloudflareOptions,
   logger: Logger,
 ): ImgGoClient | undefined {
   if (apiKey === undefined) return undefined;
@@ -199,6 +198,20 @@ function clientOf(
     error: "expected cloudflare(config, { createImgGoClient }), from imggo-webhooks/imggo",
   });
   return undefined;
+}
+
+/** What operators have, where there is a token for them and the means to make it. */
+function pluginsOf(
+  { adminToken: token }: Settings,
+  { admin, plugins = [] }: CloudflareOptions,
+  logger: Logger,
+): readonly Plugin[] {
+  if (token === undefined) return plugins;
+  if (admin !== undefined) return [admin({ token }), ...plugins];
+  logger.warn("ADMIN_TOKEN is set, but there is nothing to be let into", {
+    error: "expected cloudflare(config, { admin }), from imggo-webhooks/admin",
+  });
+  return plugins;
 }
 
 /**

@@ -4,6 +4,7 @@ import { pause, within } from "../deadline.ts";
 import { describeError, originOf } from "../describe-error.ts";
 import { createImgGoClient } from "../imggo.ts";
 import type { Logger } from "../logger.ts";
+import type { Plugin } from "../plugin.ts";
 import { createReceiver, type Receiver } from "../receiver.ts";
 import { type Environment, readSettings, type Settings, SettingsError } from "../settings.ts";
 import { defaultConcurrency } from "../worker-options.ts";
@@ -89,9 +90,9 @@ async function run(
   const receiver = createReceiver({
     ...receiverOptionsOf(settings, config),
     ...(apiKey !== undefined && { imggo: createImgGoClient({ apiKey, ...api }) }),
+    plugins: [...await adminOf(settings), ...await installedTelemetry()],
     storage,
     processors,
-    plugins: await installedTelemetry(),
     logger,
   });
 
@@ -145,6 +146,13 @@ async function run(
   });
   logger.info("stopped");
   return 0;
+}
+
+/** What operators have, where there is a token for them: without one it is not even loaded. */
+async function adminOf({ adminToken: token }: Settings): Promise<Plugin[]> {
+  if (token === undefined) return [];
+  const { admin } = await import("../admin.ts");
+  return [admin({ token })];
 }
 
 /** Without what is there and undefined, which would hide a default. */

@@ -24,6 +24,8 @@ const pageWithinMs = 1_500;
 const batchesWithinMs = 3_000;
 const batchSize = 500;
 const pingWithinMs = 1_000;
+// No storage is asked for another: some could not even look for it.
+const idForm = /^[\w-]{1,100}$/;
 const dayMs = 24 * 3_600_000;
 
 /** Operates on a receiver's storage. */
@@ -31,12 +33,14 @@ export function createOperations(host: OperationsHost, context?: HandlerContext)
   const { storage } = host;
 
   const find = async (id: string): Promise<StoredEvent> => {
+    if (!idForm.test(id)) throw unknownEvent();
     const stored = await storage.get(id);
     if (stored === undefined) throw unknownEvent();
     return stored;
   };
 
   const body = async (id: string): Promise<Uint8Array<ArrayBuffer>> => {
+    if (!idForm.test(id)) throw unknownEvent();
     const bytes = await storage.body(id);
     if (bytes === undefined) throw unknownEvent();
     return bytes;

@@ -12,18 +12,29 @@ const expectedTime = "expected a time in ISO 8601, such as 2026-01-31T12:00:00Z"
 const time = v.pipe(
   v.string(expectedTime),
   v.check((text) => /^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(Date.parse(text)), expectedTime),
+  v.metadata({ format: "date-time" }),
 );
 
-const text = v.pipe(
-  v.string("expected text"),
-  v.minLength(1, "expected text, got none"),
-  v.maxLength(10_000, "expected at most 10,000 characters"),
-);
+/** Text that every storage can look for. */
+const text = (most: number) =>
+  v.pipe(
+    v.string("expected text"),
+    v.minLength(1, "expected text, got none"),
+    v.maxLength(most, `expected at most ${most} characters`),
+    v.check((text) => text.isWellFormed() && !text.includes("\0"), "expected text in Unicode"),
+  );
+
+// As long as the ids and names of events may be, whose characters may be two units long.
+const name = text(510);
 
 const wholeNumber = (least: number, most: number) => {
   const expected = `expected a whole number from ${least} to ${most}`;
   return v.pipe(
-    v.union([v.number(), v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.transform(Number))], expected),
+    v.unknown(),
+    v.transform((value) =>
+      typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : value
+    ),
+    v.number(expected),
     v.integer(expected),
     v.minValue(least, expected),
     v.maxValue(most, expected),
@@ -31,8 +42,9 @@ const wholeNumber = (least: number, most: number) => {
 };
 
 const flag = v.pipe(
-  v.union([v.boolean(), v.picklist(["true", "false"])], "expected true or false"),
-  v.transform((value) => value === true || value === "true"),
+  v.unknown(),
+  v.transform((value) => value === "true" ? true : value === "false" ? false : value),
+  v.boolean("expected true or false"),
 );
 
 const oneOf = <Option extends string>(options: readonly Option[]) =>
@@ -43,13 +55,14 @@ const pattern = v.pipe(v.string(expectedId), v.check((id) => v.is(jobId, id), ex
 
 const position = {
   limit: v.optional(wholeNumber(1, 200), 50),
-  cursor: v.optional(text),
+  cursor: v.optional(text(10_000)),
 };
 
 // A name that is misspelt must not widen what is meant.
 const request = <const Entries extends v.ObjectEntries>(entries: Entries) =>
   v.strictObject(entries, ({ expected, path }) => {
-    if (expected === "never") return `expected one of ${Object.keys(entries).join(", ")}`;
+    const names = Object.keys(entries).join(", ");
+    if (expected === "never") return names === "" ? "expected nothing" : `expected one of ${names}`;
     return path === undefined ? "expected an object" : "expected a value, got none";
   });
 
@@ -59,20 +72,20 @@ export const requestSchemas: {
 } = {
   listEvents: request({
     state: v.optional(oneOf(eventStates)),
-    event: v.optional(text),
-    job_id: v.optional(text),
-    pattern_id: v.optional(text),
+    event: v.optional(name),
+    job_id: v.optional(name),
+    pattern_id: v.optional(name),
     delivery_state: v.optional(oneOf(deliveryStates)),
     received_after: v.optional(time),
     received_before: v.optional(time),
     ...position,
   }),
-  redeliver: request({ processor: v.optional(text) }),
+  redeliver: request({ processor: v.optional(name) }),
   redrive: request({
-    processor: v.optional(text),
-    error: v.optional(text),
-    event: v.optional(text),
-    pattern_id: v.optional(text),
+    processor: v.optional(name),
+    error: v.optional(text(10_000)),
+    event: v.optional(name),
+    pattern_id: v.optional(name),
     dead_after: v.optional(time),
     dead_before: v.optional(time),
     limit: v.optional(wholeNumber(1, 1_000_000)),
@@ -85,6 +98,7 @@ export const requestSchemas: {
     deadline_s: v.optional(wholeNumber(0, 365 * 86_400), 600),
   }),
   listExpectations: request(position),
+  nothing: request({}),
   drain: request({ budget_ms: v.optional(wholeNumber(1, 300_000), 25_000) }),
 };
 

@@ -62,4 +62,6 @@ export interface Requests {
   readonly expect: ExpectRequest;
   readonly listExpectations: ListRequest;
   readonly drain: DrainRequest;
+  /** Of every other one. */
+  readonly nothing: Readonly<Record<string, never>>;
 }
