@@ -1,5 +1,5 @@
 import { colored } from "./output.ts";
-import { visible } from "./visible.ts";
+import { visible } from "../visible.ts";
 
 /** Names and what they stand for, a line each. */
 export function details(rows: readonly (readonly [name: string, value: string])[]): string {

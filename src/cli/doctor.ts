@@ -13,7 +13,7 @@ import { attempt, gatherSituation } from "./doctor/situation.ts";
 import { diskCheck, spoolCheck, sqliteCheck, storageCheck } from "./doctor/storage.ts";
 import { type Color, colored, print } from "./output.ts";
 import { withProgress } from "./progress.ts";
-import { visible } from "./visible.ts";
+import { visible } from "../visible.ts";
 
 interface DoctorFlags {
   readonly url?: URL;

@@ -5,7 +5,7 @@ import { print } from "./output.ts";
 import { quietReceiver } from "./receiver.ts";
 import { type StorageFlags, withStorage } from "./storage.ts";
 import { duration } from "./time-value.ts";
-import { visible } from "./visible.ts";
+import { visible } from "../visible.ts";
 
 interface ExpectFlags extends StorageFlags {
   readonly deadline: number;

@@ -5,7 +5,7 @@ import { ExpectedError } from "./expected-error.ts";
 import { print } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { type Column, table } from "./table.ts";
-import { visible } from "./visible.ts";
+import { visible } from "../visible.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 /** The flags of a verb that lists in parts. */

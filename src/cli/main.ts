@@ -21,7 +21,7 @@ import { addSign } from "./sign.ts";
 import { addStats } from "./stats.ts";
 import { addTrigger } from "./trigger.ts";
 import { addVerify } from "./verify.ts";
-import { visibleLines } from "./visible.ts";
+import { visibleLines } from "../visible.ts";
 import { addWebhooks } from "./webhooks.ts";
 
 const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");

@@ -10,7 +10,7 @@ import { createProgress, withProgress } from "./progress.ts";
 import { quietReceiver } from "./receiver.ts";
 import { type StorageFlags, withStorage } from "./storage.ts";
 import { moment } from "./time-value.ts";
-import { visible } from "./visible.ts";
+import { visible } from "../visible.ts";
 
 interface ReconcileFlags extends StorageFlags {
   readonly job?: readonly string[];

@@ -10,7 +10,7 @@ import { openImgGo } from "./imggo.ts";
 import { readInput } from "./input.ts";
 import { colored, print, warn } from "./output.ts";
 import { withProgress } from "./progress.ts";
-import { visible } from "./visible.ts";
+import { visible } from "../visible.ts";
 
 interface RegisterFlags {
   readonly url: string;

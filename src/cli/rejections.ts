@@ -11,7 +11,7 @@ import { addPageOptions, listPages, type PageFlags, printPart } from "./list-pag
 import { print, warn } from "./output.ts";
 import { createProgress } from "./progress.ts";
 import { quietReceiver } from "./receiver.ts";
-import { relativeTime } from "./relative-time.ts";
+import { relativeTime } from "../relative-time.ts";
 import { type StorageFlags, withStorage } from "./storage.ts";
 import type { Column } from "./table.ts";
 

@@ -5,7 +5,7 @@ import { addConfigOption } from "./config-option.ts";
 import { details } from "./details.ts";
 import { print } from "./output.ts";
 import { withProgress } from "./progress.ts";
-import { relativeTime } from "./relative-time.ts";
+import { relativeTime } from "../relative-time.ts";
 import { type StorageFlags, withStorage } from "./storage.ts";
 
 /** `stats`: what there is, counted. */

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { type Color, colored } from "./output.ts";
-import { visible } from "./visible.ts";
+import { visible } from "../visible.ts";
 
 /** A column of a table. */
 export interface Column {

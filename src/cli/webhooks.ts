@@ -7,7 +7,7 @@ import { ExpectedError } from "./expected-error.ts";
 import { openImgGo } from "./imggo.ts";
 import { print } from "./output.ts";
 import { withProgress } from "./progress.ts";
-import { relativeTime } from "./relative-time.ts";
+import { relativeTime } from "../relative-time.ts";
 import { type Column, table } from "./table.ts";
 
 interface WebhooksFlags {

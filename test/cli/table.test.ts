@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { relativeTime } from "../../src/cli/relative-time.ts";
+import { relativeTime } from "../../src/relative-time.ts";
 import { table } from "../../src/cli/table.ts";
-import { visible } from "../../src/cli/visible.ts";
+import { visible } from "../../src/visible.ts";
 
 const columns = [{ title: "ID", isWhole: true }, { title: "TEXT" }, { title: "NOTE" }] as const;
 

@@ -1,6 +1,6 @@
 import type { StorageStats } from "../../storage/storage.ts";
 import { commandName } from "../command-name.ts";
-import { relativeTime } from "../relative-time.ts";
+import { relativeTime } from "../../relative-time.ts";
 import { type Check, type Finding, skipped } from "./check.ts";
 
 const slowMs = 60_000;

@@ -6,7 +6,7 @@ import { addConfigOption } from "../config-option.ts";
 import { ExpectedError } from "../expected-error.ts";
 import { print } from "../output.ts";
 import { type StorageFlags, withStorage } from "../storage.ts";
-import { visible } from "../visible.ts";
+import { visible } from "../../visible.ts";
 import { findEvent } from "./find.ts";
 
 interface BodyFlags extends StorageFlags {

@@ -1,7 +1,7 @@
 import type { Storage, StoredEvent } from "../../storage/storage.ts";
 import { commandName } from "../command-name.ts";
 import { ExpectedError } from "../expected-error.ts";
-import { visible } from "../visible.ts";
+import { visible } from "../../visible.ts";
 
 /** The event of an id, which must be there. */
 export async function findEvent(storage: Storage, id: string): Promise<StoredEvent> {

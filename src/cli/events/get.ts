@@ -5,10 +5,10 @@ import { eventJson } from "../../stored-json.ts";
 import { addConfigOption } from "../config-option.ts";
 import { details } from "../details.ts";
 import { colored, print } from "../output.ts";
-import { relativeTime } from "../relative-time.ts";
+import { relativeTime } from "../../relative-time.ts";
 import { type StorageFlags, withStorage } from "../storage.ts";
 import { type Column, table } from "../table.ts";
-import { visible, visibleLines } from "../visible.ts";
+import { visible, visibleLines } from "../../visible.ts";
 import { findEvent } from "./find.ts";
 import { stateColor } from "./states.ts";
 

@@ -3,7 +3,7 @@ import type { DeliveryState, EventState, StoredEvent } from "../../storage/stora
 import { eventJson } from "../../stored-json.ts";
 import { addConfigOption } from "../config-option.ts";
 import { addPageOptions, listPages, type PageFlags, printPart } from "../list-pages.ts";
-import { relativeTime } from "../relative-time.ts";
+import { relativeTime } from "../../relative-time.ts";
 import { type StorageFlags, withStorage } from "../storage.ts";
 import type { Column } from "../table.ts";
 import { moment } from "../time-value.ts";
