@@ -9,6 +9,10 @@ import type { Storage } from "./storage/storage.ts";
 export interface ReverifyOptions {
   /** Breaks it off between two requests; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** Begins nothing more after so many milliseconds, but gets on by some. Default: it goes to the end. */
+  readonly budgetMs?: number;
+  /** Where to begin: the `nextCursor` of a call before. Default the first. */
+  readonly cursor?: string;
   /** Is told after each request how far it is. */
   readonly onProgress?: (soFar: ReverifyResult) => void;
 }
@@ -22,9 +26,15 @@ export interface ReverifyResult {
   readonly duplicates: number;
   /** Still not signed by any of the secrets: kept further. */
   readonly left: number;
+  /** Where to go on, where the budget did not suffice: what is behind it was not looked at. */
+  readonly nextCursor?: string;
 }
 
-const pageSize = 50;
+/** What one of them turned out to be. */
+type Outcome = "accepted" | "duplicates" | "left";
+
+// The budget is looked at after each page.
+const pageSize = 20;
 // Nobody waits for an answer.
 const storeWithinMs = 30_000;
 
@@ -36,7 +46,7 @@ export function createReverify({ storage, ingest, announce, logger }: {
   readonly announce: (ingested: Ingested) => Promise<void>;
   readonly logger: Logger;
 }): (options?: ReverifyOptions) => Promise<ReverifyResult> {
-  const check = async (rejection: Rejection): Promise<keyof ReverifyResult | undefined> => {
+  const check = async (rejection: Rejection): Promise<Outcome | undefined> => {
     const { id, receivedAt, signature } = rejection;
     const bytes = await storage.rejections.body(id);
     // It made room for another one meanwhile.
@@ -58,9 +68,10 @@ export function createReverify({ storage, ingest, announce, logger }: {
     }
   };
 
-  return async ({ signal, onProgress } = {}) => {
+  return async ({ signal, onProgress, budgetMs = Infinity, cursor: first } = {}) => {
+    const end = performance.now() + budgetMs;
     let result: ReverifyResult = { checked: 0, accepted: 0, duplicates: 0, left: 0 };
-    let cursor: string | null | undefined;
+    let cursor: string | null | undefined = first;
     while (cursor !== null) {
       const page = await storage.rejections.list({ limit: pageSize, ...(cursor && { cursor }) });
       for (const rejection of page.rejections) {
@@ -71,6 +82,7 @@ export function createReverify({ storage, ingest, announce, logger }: {
         onProgress?.(result);
       }
       cursor = page.nextCursor;
+      if (cursor !== null && performance.now() >= end) return { ...result, nextCursor: cursor };
     }
     return result;
   };

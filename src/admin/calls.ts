@@ -95,7 +95,7 @@ export const calls: readonly Call[] = [
     "POST",
     "/rejections/reverify",
     "Checks them again with the secrets of now, and takes those that pass.",
-    { takes: "nothing", run: (operations) => operations.reverify() },
+    taking("reverify", (operations, request) => operations.reverify(request)),
   ),
   call(
     "expect",

@@ -117,6 +117,7 @@ export const answerSchemas: {
     duplicates: count,
     left: count,
     complete: v.boolean(),
+    next_cursor: v.nullable(v.string()),
   }),
   expect: v.object({ job_id: v.string(), state: v.picklist(["waiting", "fulfilled"]) }),
   listExpectations: page(expectation),

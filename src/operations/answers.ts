@@ -1,5 +1,4 @@
 import type { DrainResult } from "../worker.ts";
-import type { ReverifyResult } from "../reverify.ts";
 import type { AttemptState, DeliveryState, EventOrigin, EventState } from "../storage/storage.ts";
 
 // What is stored, as JSON tells it: names in snake_case, times in ISO 8601 (UTC), sizes in bytes.
@@ -155,9 +154,18 @@ export interface RedriveJson {
 }
 
 /** What `reverify` did. */
-export interface ReverifyJson extends ReverifyResult {
+export interface ReverifyJson {
+  readonly checked: number;
+  /** Stored now as events, those included that are ignored or quarantined. */
+  readonly accepted: number;
+  /** Of an event that was stored before. */
+  readonly duplicates: number;
+  /** Still not signed by any of the secrets: kept further. */
+  readonly left: number;
   /** False: there was no time for all of them, call again. */
   readonly complete: boolean;
+  /** Hand it in as `cursor` for those that were not looked at; null where all were. */
+  readonly next_cursor: string | null;
 }
 
 /** Whether a job's end is awaited now, or stored already. */

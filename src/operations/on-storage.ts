@@ -1,7 +1,6 @@
 import { parseEvent } from "../event.ts";
 import type { HandlerContext } from "../follow-up.ts";
 import type { PluginHost } from "../plugin.ts";
-import type { ReverifyResult } from "../reverify.ts";
 import { pingWithin } from "../storage/ping-within.ts";
 import {
   type DeadFilter,
@@ -134,16 +133,15 @@ export function createOperations(host: OperationsHost, context?: HandlerContext)
       return { data: page.rejections.map(rejectionJson), next_cursor: page.nextCursor };
     },
 
-    async reverify() {
-      let soFar: ReverifyResult = { checked: 0, accepted: 0, duplicates: 0, left: 0 };
-      const signal = AbortSignal.timeout(batchesWithinMs);
-      const onProgress = (result: ReverifyResult) => soFar = result;
-      try {
-        return { ...await host.reverify({ signal, onProgress }), complete: true };
-      } catch (error) {
-        if (!signal.aborted || error !== signal.reason) throw error;
-        return { ...soFar, complete: false };
+    async reverify({ cursor }) {
+      if (cursor !== undefined) {
+        await at({ limit: 1, cursor }, (position) => storage.rejections.list(position));
       }
+      const { nextCursor, ...counts } = await host.reverify({
+        budgetMs: batchesWithinMs,
+        ...(cursor !== undefined && { cursor }),
+      });
+      return { ...counts, complete: nextCursor === undefined, next_cursor: nextCursor ?? null };
     },
 
     async expect({ job_id, pattern_id, deadline_s }) {

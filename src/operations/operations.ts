@@ -24,7 +24,7 @@ export interface Operations {
   /** What was refused for its signature, the first first. */
   listRejections(request: Requests["listRejections"]): Promise<Answers["listRejections"]>;
   /** Checks it again with the secrets of now, and takes what passes: as far as there is time. */
-  reverify(): Promise<Answers["reverify"]>;
+  reverify(request: Requests["reverify"]): Promise<Answers["reverify"]>;
   /** Awaits the end of a job. */
   expect(request: Requests["expect"]): Promise<Answers["expect"]>;
   /** The jobs whose ends are awaited, the earliest deadline first. */

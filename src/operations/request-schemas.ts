@@ -92,6 +92,7 @@ export const requestSchemas: {
     dry_run: v.optional(flag, false),
   }),
   listRejections: request(position),
+  reverify: request({ cursor: position.cursor }),
   expect: request({
     job_id: job,
     pattern_id: v.nullish(pattern),

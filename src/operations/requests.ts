@@ -39,6 +39,12 @@ export interface RedriveRequest {
   readonly dry_run: boolean;
 }
 
+/** Where to begin. */
+export interface ReverifyRequest {
+  /** What the answer before gave as `next_cursor`. Default with the first. */
+  readonly cursor?: string | undefined;
+}
+
 /** The job whose end is awaited. */
 export interface ExpectRequest {
   readonly job_id: string;
@@ -59,6 +65,7 @@ export interface Requests {
   readonly redeliver: RedeliverRequest;
   readonly redrive: RedriveRequest;
   readonly listRejections: ListRequest;
+  readonly reverify: ReverifyRequest;
   readonly expect: ExpectRequest;
   readonly listExpectations: ListRequest;
   readonly drain: DrainRequest;
