@@ -1,5 +1,6 @@
 import { within } from "../deadline.ts";
 import { describeError } from "../describe-error.ts";
+import { parseJson } from "../parse-json.ts";
 import { readBytes } from "../read-bytes.ts";
 import { ImgGoError } from "./errors.ts";
 
@@ -92,12 +93,4 @@ async function answerOf(
     json: bytes === undefined ? undefined : parseJson(bytes),
     isEmpty: bytes?.byteLength === 0,
   };
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    return undefined;
-  }
 }

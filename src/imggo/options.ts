@@ -1,3 +1,5 @@
+import { isLoopback } from "../loopback.ts";
+
 /** Where ImgGo's API is. */
 export const defaultBaseUrl = "https://img-go.com/api";
 
@@ -23,9 +25,4 @@ export function baseUrlProblem(url: unknown): string | undefined {
     return isLoopback(hostname) ? undefined : `${expected}: over http: the key could be read`;
   }
   return protocol === "https:" ? undefined : expected;
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === "[::1]" || /(?:^|\.)localhost\.?$/.test(hostname) ||
-    /^127(?:\.\d+){3}$/.test(hostname);
 }
