@@ -1,20 +1,23 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { addConfigOption } from "./config-option.ts";
-import { ExpectedError } from "./expected-error.ts";
+import {
+  addOperationsOptions,
+  type OperationsFlags,
+  requestFor,
+  withOperations,
+} from "./operations.ts";
 import { print } from "./output.ts";
-import { quietReceiver } from "./receiver.ts";
-import { type StorageFlags, withStorage } from "./storage.ts";
+import { withProgress } from "./progress.ts";
 import { duration } from "./time-value.ts";
 import { visible } from "../visible.ts";
 
-interface ExpectFlags extends StorageFlags {
+interface ExpectFlags extends OperationsFlags {
   readonly deadline: number;
   readonly pattern?: string;
 }
 
 /** `expect`: awaits the ends of jobs. */
 export function addExpect(program: Command): Command {
-  return addConfigOption(program.command("expect"))
+  return addOperationsOptions(program.command("expect"))
     .description("await the ends of jobs: where one does not come, a server asks ImgGo for it")
     .argument("<jobs...>", "the ids of the jobs")
     .addOption(
@@ -30,16 +33,18 @@ async function expect(
   jobIds: readonly string[],
   { deadline: deadlineMs, pattern, ...flags }: ExpectFlags,
 ): Promise<void> {
-  await withStorage(flags, async (open) => {
-    const receiver = quietReceiver(open, {});
-    const options = { deadlineMs, ...(pattern !== undefined && { patternId: pattern }) };
-    for (const jobId of jobIds) {
-      const state = await receiver.expect(jobId, options).catch((error: unknown) => {
-        if (!(error instanceof TypeError)) throw error;
-        throw new ExpectedError(2, error.message, { cause: error });
-      });
-      const text = state === "waiting" ? "is awaited" : "has ended already";
-      print(flags.json, `${visible(jobId)} ${text}`, { job_id: jobId, state });
+  const requests = jobIds.map((job_id) =>
+    requestFor("expect", { job_id, pattern_id: pattern, deadline_s: deadlineMs / 1_000 })
+  );
+  await withOperations(flags, async (operations) => {
+    for (const request of requests) {
+      const answer = await withProgress(
+        flags.json,
+        "Waiting for the answer…",
+        operations.expect(request),
+      );
+      const text = answer.state === "waiting" ? "is awaited" : "has ended already";
+      print(flags.json, `${visible(answer.job_id)} ${text}`, answer);
     }
   });
 }

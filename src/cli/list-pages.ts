@@ -1,6 +1,7 @@
 import process from "node:process";
 import { type Command, InvalidArgumentError } from "commander";
-import { StorageError } from "../storage/storage.ts";
+import type { PageJson } from "../operations/answers.ts";
+import { OperationError } from "../operations/operations.ts";
 import { ExpectedError } from "./expected-error.ts";
 import { print } from "./output.ts";
 import { withProgress } from "./progress.ts";
@@ -15,12 +16,8 @@ export interface PageFlags {
   readonly json?: true;
 }
 
-/** Some of a list. */
-export interface Part<T> {
-  readonly items: readonly T[];
-  /** Where the next part begins; null at the end. */
-  readonly nextCursor: string | null;
-}
+// The most that one call lists.
+const pageSize = 200;
 
 /** Lets a verb list in parts. */
 export function addPageOptions(command: Command): Command {
@@ -32,33 +29,34 @@ export function addPageOptions(command: Command): Command {
     });
 }
 
-/** As much of a list as was asked for, from however many pages of a storage. */
+/** As much of a list as was asked for, from however many pages. */
 export async function listPages<T>(
   { limit, cursor, json }: PageFlags,
-  page: (query: { readonly limit: number; readonly cursor?: string }) => Promise<Part<T>>,
-): Promise<Part<T>> {
-  const gather = async (): Promise<Part<T>> => {
-    const items: T[] = [];
+  page: (position: { readonly limit: number; readonly cursor?: string }) => Promise<PageJson<T>>,
+): Promise<PageJson<T>> {
+  const gather = async (): Promise<PageJson<T>> => {
+    const data: T[] = [];
     let next: string | null = cursor ?? null;
     do {
-      const query = { limit: limit - items.length, ...(next !== null && { cursor: next }) };
-      const part = await page(query);
-      items.push(...part.items);
-      next = part.nextCursor;
-    } while (next !== null && items.length < limit);
-    return { items, nextCursor: next };
+      const most = Math.min(pageSize, limit - data.length);
+      const part = await page({ limit: most, ...(next !== null && { cursor: next }) });
+      data.push(...part.data);
+      next = part.next_cursor;
+    } while (next !== null && data.length < limit);
+    return { data, next_cursor: next };
   };
   try {
-    return await withProgress(json, "Looking through the storage…", gather());
+    return await withProgress(json, "Looking through the list…", gather());
   } catch (error) {
-    if (cursor === undefined || error instanceof StorageError) throw error;
+    const isCursor = error instanceof OperationError && error.code === "invalid_request" &&
+      error.issues.some(({ path }) => path === "cursor");
+    if (!isCursor) throw error;
     throw new ExpectedError(2, "--cursor expects what a list before printed.", { cause: error });
   }
 }
 
 /** How a list is shown. */
 export interface Presentation<T> {
-  readonly toJson: (item: T) => object;
   readonly columns: readonly Column[];
   readonly row: (item: T) => readonly string[];
   /** Said to people where there is nothing. */
@@ -66,19 +64,19 @@ export interface Presentation<T> {
 }
 
 /** Prints a part of a list, and how to go on. */
-export function printPart<T>(
+export function printPart<T extends object>(
   { json, cursor }: Pick<PageFlags, "json" | "cursor">,
-  { items, nextCursor }: Part<T>,
-  { toJson, columns, row, none }: Presentation<T>,
+  { data, next_cursor }: PageJson<T>,
+  { columns, row, none }: Presentation<T>,
 ): void {
   if (json) {
-    for (const item of items) print(json, "", toJson(item));
-    if (nextCursor !== null) print(json, "", { next_cursor: nextCursor });
+    for (const item of data) print(json, "", item);
+    if (next_cursor !== null) print(json, "", { next_cursor });
     return;
   }
   const nothing = cursor === undefined ? none : "There are no more.";
-  process.stdout.write(`${items.length > 0 ? table(columns, items.map(row)) : nothing}\n`);
-  if (nextCursor !== null) {
-    process.stdout.write(`\nThere are more: add --cursor ${visible(nextCursor)}\n`);
+  process.stdout.write(`${data.length > 0 ? table(columns, data.map(row)) : nothing}\n`);
+  if (next_cursor !== null) {
+    process.stdout.write(`\nThere are more: add --cursor ${visible(next_cursor)}\n`);
   }
 }

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { Command, CommanderError } from "commander";
 import { ImgGoError } from "../imggo/errors.ts";
+import { ServerError } from "../operations/server.ts";
 import { ReconcileError } from "../reconcile/options.ts";
 import { SettingsError } from "../settings.ts";
 import { StorageError } from "../storage/storage.ts";
@@ -94,7 +95,7 @@ function report(error: unknown): number {
 function exitCodeOf(error: unknown): 1 | 2 | undefined {
   if (error instanceof ExpectedError) return error.exitCode;
   if (error instanceof SettingsError) return 2;
-  const kinds = [ImgGoError, StorageError, ReconcileError];
+  const kinds = [ImgGoError, StorageError, ServerError, ReconcileError];
   return kinds.some((kind) => error instanceof kind) ? 1 : undefined;
 }
 

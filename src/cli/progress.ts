@@ -6,12 +6,17 @@ export async function withProgress<T>(
   text: string,
   work: Promise<T>,
 ): Promise<T> {
-  const timer = setTimeout(() => isSilent(json) || process.stderr.write(`${text}\n`), 1_000);
+  const timer = setTimeout(() => tell(json, text), 1_000);
   try {
     return await work;
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Says on a terminal what goes on. */
+export function tell(json: boolean | undefined, text: string): void {
+  if (!isSilent(json)) process.stderr.write(`${text}\n`);
 }
 
 /** Says on a terminal, in one line that changes, how far something came. */

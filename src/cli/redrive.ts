@@ -1,14 +1,19 @@
 import process from "node:process";
 import type { Command } from "commander";
-import type { DeadFilter, Storage } from "../storage/storage.ts";
-import { addConfigOption } from "./config-option.ts";
+import type { Operations } from "../operations/operations.ts";
+import type { RedriveRequest } from "../operations/requests.ts";
 import { interruptible } from "./interrupt.ts";
+import {
+  addOperationsOptions,
+  type OperationsFlags,
+  requestFor,
+  withOperations,
+} from "./operations.ts";
 import { print, warn } from "./output.ts";
 import { createProgress, withProgress } from "./progress.ts";
-import { type StorageFlags, withStorage } from "./storage.ts";
-import { moment } from "./time-value.ts";
+import { isoTime, moment } from "./time-value.ts";
 
-interface RedriveFlags extends StorageFlags {
+interface RedriveFlags extends OperationsFlags {
   readonly processor?: string;
   readonly event?: string;
   readonly pattern?: string;
@@ -17,11 +22,12 @@ interface RedriveFlags extends StorageFlags {
   readonly dryRun?: true;
 }
 
-const batchSize = 500;
+// Of a call, of which each counts them first; how far it comes is said after each.
+const mostAtOnce = 5_000;
 
 /** `redrive`: runs the dead again. */
 export function addRedrive(program: Command): Command {
-  return addConfigOption(program.command("redrive"))
+  return addOperationsOptions(program.command("redrive"))
     .description("let dead deliveries run again, once what made them fail is mended")
     .option("--processor <name>", "those of this processor")
     .option("--event <name>", "those of events of this name, such as job.succeeded")
@@ -34,29 +40,32 @@ export function addRedrive(program: Command): Command {
 
 async function redrive(flags: RedriveFlags): Promise<void> {
   const { json, processor, event, pattern, deadAfter, deadBefore, dryRun } = flags;
-  const filter: DeadFilter = {
-    ...(processor !== undefined && { processor }),
-    ...(event !== undefined && { event }),
-    ...(pattern !== undefined && { patternId: pattern }),
-    ...(deadAfter !== undefined && { deadAfter }),
-    ...(deadBefore !== undefined && { deadBefore }),
-  };
-  await withStorage(flags, async ({ storage }) => {
-    const total = await withProgress(json, "Counting…", storage.countDead(filter));
-    if (dryRun) {
-      return print(json, `${counted(total)} would run again.`, { count: total, dry_run: true });
-    }
-    const { count, stopped } = await inBatches(storage, filter, total, json);
-    print(json, `${counted(count)} will run again.`, { count, dry_run: false });
-    if (stopped) {
+  const request = requestFor("redrive", {
+    processor,
+    event,
+    pattern_id: pattern,
+    dead_after: isoTime(deadAfter),
+    dead_before: isoTime(deadBefore),
+  });
+  await withOperations(flags, async (operations) => {
+    const count = () => operations.redrive({ ...request, dry_run: true });
+    const total = await withProgress(json, "Counting…", count());
+    if (dryRun) return print(json, `${counted(total.count)} would run again.`, total);
+    const done = await inParts(operations, request, total.count, json);
+    const remaining = done.stopped ? total.count - done.count : (await count()).remaining;
+    const result = { count: done.count, dry_run: false, remaining };
+    print(json, `${counted(done.count)} will run again.`, result);
+    if (done.stopped) {
       process.exitCode = 1;
-      return warn(json, `Stopped at ${count} of ${total}: the others are dead as before.`);
+      return warn(
+        json,
+        `Stopped at ${done.count} of ${total.count}: the others are dead as before.`,
+      );
     }
-    const left = await storage.countDead(filter);
-    if (left === 0) return;
+    if (remaining === 0) return;
     warn(
       json,
-      `${counted(left)} died meanwhile: \`events list --delivery-state dead\` prints them.`,
+      `${counted(remaining)} died meanwhile: \`events list --delivery-state dead\` prints them.`,
     );
   });
 }
@@ -65,9 +74,9 @@ async function redrive(flags: RedriveFlags): Promise<void> {
  * Redrives so many and no more: those that a running server gives up again at once must not be
  * driven round for ever.
  */
-async function inBatches(
-  storage: Storage,
-  filter: DeadFilter,
+async function inParts(
+  operations: Operations,
+  request: RedriveRequest,
   total: number,
   json: true | undefined,
 ): Promise<{ count: number; stopped: boolean }> {
@@ -76,10 +85,10 @@ async function inBatches(
     let count = 0;
     try {
       while (count < total && !signal.aborted) {
-        const limit = Math.min(batchSize, total - count);
-        const some = await storage.redrive({ ...filter, limit });
-        if (some === 0) break;
-        count += some;
+        const limit = Math.min(mostAtOnce, total - count);
+        const some = await operations.redrive({ ...request, limit });
+        if (some.count === 0) break;
+        count += some.count;
         progress(`${count} of ${total}`);
       }
     } finally {

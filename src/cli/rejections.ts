@@ -1,21 +1,16 @@
 import process from "node:process";
 import type { Command } from "commander";
-import type { ReverifyResult } from "../reverify.ts";
-import { readSettings } from "../settings.ts";
-import type { Rejection } from "../storage/rejections.ts";
-import { rejectionJson } from "../stored-json.ts";
-import { addConfigOption } from "./config-option.ts";
-import { withDevSecret } from "./dev-session.ts";
-import { interruptible, untilAborted } from "./interrupt.ts";
+import type { RejectionJson, ReverifyJson } from "../operations/answers.ts";
+import type { Operations } from "../operations/operations.ts";
+import { interruptible } from "./interrupt.ts";
 import { addPageOptions, listPages, type PageFlags, printPart } from "./list-pages.ts";
+import { addOperationsOptions, type OperationsFlags, withOperations } from "./operations.ts";
 import { print, warn } from "./output.ts";
 import { createProgress } from "./progress.ts";
-import { quietReceiver } from "./receiver.ts";
 import { relativeTime } from "../relative-time.ts";
-import { type StorageFlags, withStorage } from "./storage.ts";
 import type { Column } from "./table.ts";
 
-interface ListFlags extends StorageFlags, PageFlags {
+interface ListFlags extends OperationsFlags, PageFlags {
   readonly json?: true;
 }
 
@@ -31,50 +26,69 @@ export function addRejections(program: Command): Command {
   const command = program
     .command("rejections")
     .description("list what was refused for its signature, and check it again");
-  addPageOptions(addConfigOption(command.command("list")))
+  addPageOptions(addOperationsOptions(command.command("list")))
     .description("list what was refused for its signature, the first first")
     .action(list);
-  addConfigOption(command.command("reverify"))
+  addOperationsOptions(command.command("reverify"))
     .description("check them again with the secrets of now, and take those that pass")
     .action(reverify);
   return command;
 }
 
 async function list(flags: ListFlags): Promise<void> {
-  await withStorage(flags, async ({ storage }) => {
-    const part = await listPages(flags, async (query) => {
-      const page = await storage.rejections.list(query);
-      return { items: page.rejections, nextCursor: page.nextCursor };
-    });
+  await withOperations(flags, async (operations) => {
+    const part = await listPages(flags, (position) => operations.listRejections(position));
     const none = "Nothing was refused for its signature.";
-    printPart(flags, part, { toJson: rejectionJson, columns, row, none });
+    printPart(flags, part, { columns, row, none });
   });
 }
 
-async function reverify(flags: StorageFlags): Promise<void> {
+async function reverify(flags: OperationsFlags): Promise<void> {
   const { json } = flags;
-  await withStorage(flags, async (open) => {
-    const { secrets } = readSettings(process.env, withDevSecret(open.config));
-    const receiver = quietReceiver(open, { secrets });
-    const progress = createProgress(json);
-    let soFar: ReverifyResult = { checked: 0, accepted: 0, duplicates: 0, left: 0 };
-    const isWhole = await interruptible(async (signal) => {
-      const onProgress = (result: ReverifyResult) => {
-        soFar = result;
-        progress(`${result.checked} checked, ${result.accepted} accepted`);
-      };
-      return await untilAborted(signal, receiver.reverify({ signal, onProgress }));
-    }).finally(() => progress.end());
-    const { checked, accepted, duplicates, left } = soFar;
+  await withOperations(flags, async (operations) => {
+    const { next_cursor: _, ...result } = await inParts(operations, json);
+    const { checked, accepted, duplicates, left } = result;
     const text = `${checked} checked: ${accepted} accepted, ${duplicates} duplicates, ${left} ` +
       "still not signed by a secret of now";
-    print(json, text, soFar);
-    if (isWhole) return;
+    print(json, text, result);
+    if (result.complete) return;
     process.exitCode = 1;
     warn(json, "Stopped: those that were not checked are kept as before.");
+  }, { secrets: true });
+}
+
+/** Goes through all of them, in as many calls as it takes. */
+async function inParts(operations: Operations, json: true | undefined): Promise<ReverifyJson> {
+  const progress = createProgress(json);
+  return await interruptible(async (signal) => {
+    let soFar: ReverifyJson = {
+      checked: 0,
+      accepted: 0,
+      duplicates: 0,
+      left: 0,
+      complete: false,
+      next_cursor: null,
+    };
+    try {
+      while (!soFar.complete && !signal.aborted) {
+        const { next_cursor: cursor } = soFar;
+        const some = await operations.reverify({ ...(cursor !== null && { cursor }) });
+        soFar = {
+          ...some,
+          checked: soFar.checked + some.checked,
+          accepted: soFar.accepted + some.accepted,
+          duplicates: soFar.duplicates + some.duplicates,
+          left: soFar.left + some.left,
+        };
+        progress(`${soFar.checked} checked, ${soFar.accepted} accepted`);
+      }
+    } finally {
+      progress.end();
+    }
+    return soFar;
   });
 }
 
-function row({ id, receivedAt, size, signature }: Rejection): string[] {
-  return [id, relativeTime(receivedAt), String(size), signature];
+function row({ id, received_at, size, signature }: RejectionJson): string[] {
+  return [id, relativeTime(received_at), String(size), signature];
 }

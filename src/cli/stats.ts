@@ -1,41 +1,40 @@
 import type { Command } from "commander";
-import type { StorageStats } from "../storage/storage.ts";
-import { statsJson } from "../stored-json.ts";
-import { addConfigOption } from "./config-option.ts";
+import type { StatsJson } from "../operations/answers.ts";
 import { details } from "./details.ts";
+import { addOperationsOptions, type OperationsFlags, withOperations } from "./operations.ts";
 import { print } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { relativeTime } from "../relative-time.ts";
-import { type StorageFlags, withStorage } from "./storage.ts";
 
 /** `stats`: what there is, counted. */
 export function addStats(program: Command): Command {
-  return addConfigOption(program.command("stats"))
+  return addOperationsOptions(program.command("stats"))
     .description("count events, deliveries and what else the storage holds")
-    .action(async (flags: StorageFlags) => {
-      await withStorage(flags, async ({ storage }) => {
-        const stats = await withProgress(flags.json, "Counting…", storage.stats());
-        print(flags.json, describe(stats), statsJson(stats));
+    .action(async (flags: OperationsFlags) => {
+      await withOperations(flags, async (operations) => {
+        const stats = await withProgress(flags.json, "Counting…", operations.stats());
+        print(flags.json, describe(stats), stats);
       });
     });
 }
 
-function describe(
-  { events, deliveries, duplicates, oldestDueAt, lastReceivedAt, expectations, rejections }:
-    StorageStats,
-): string {
-  const waiting = oldestDueAt === null ? "" : `; the oldest was due ${relativeTime(oldestDueAt)}`;
+function describe(stats: StatsJson): string {
+  const { oldest_due_at: dueAt, last_received_at: receivedAt, rates } = stats;
+  const waiting = dueAt === null ? "" : `; the oldest was due ${relativeTime(dueAt)}`;
   return details([
-    ["Events", counts(events)],
-    ["Last event", lastReceivedAt === null ? "never" : relativeTime(lastReceivedAt)],
-    ["Duplicates", String(duplicates)],
-    ["Deliveries", counts(deliveries)],
-    ["Backlog", `${deliveries.pending + deliveries.running}${waiting}`],
-    ["Expectations", counts(expectations)],
-    ["Rejections", String(rejections)],
+    ["Events", counts(stats.events)],
+    ["Last event", receivedAt === null ? "never" : relativeTime(receivedAt)],
+    ["Last hour", counts(rates.last_hour)],
+    ["Last day", counts(rates.last_day)],
+    ["Duplicates", String(stats.duplicates)],
+    ["Deliveries", counts(stats.deliveries)],
+    ["Backlog", `${stats.backlog}${waiting}`],
+    ["Spooled", String(stats.spooled)],
+    ["Expectations", counts(stats.expectations)],
+    ["Rejections", String(stats.rejections)],
   ]);
 }
 
-function counts(byState: Readonly<Record<string, number>>): string {
-  return Object.entries(byState).map(([state, count]) => `${count} ${state}`).join(", ");
+function counts(byName: object): string {
+  return Object.entries(byName).map(([name, count]) => `${count} ${name}`).join(", ");
 }

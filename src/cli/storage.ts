@@ -25,6 +25,8 @@ export interface OpenStorage {
   /** Those that a server of these settings has, by name. */
   readonly processors: Readonly<Record<string, Processor>>;
   readonly config: Config;
+  /** What takes events while the storage fails. It is not opened. */
+  readonly spool: string | Storage | undefined;
 }
 
 /** Works on the storage of the settings in the environment and the configuration, and closes it. */
@@ -40,7 +42,8 @@ export async function withStorage<T>(
     openExisting(settings.storage),
   );
   try {
-    return await work({ storage, processors: processorsOf(settings, config), config });
+    const processors = processorsOf(settings, config);
+    return await work({ storage, processors, config, spool: settings.spool });
   } finally {
     // What was done is done, and the process ends in any case.
     await storage.close().catch(() => {});

@@ -29,6 +29,11 @@ export function moment(text: string): number {
   );
 }
 
+/** A time in ISO 8601, where there is one. */
+export function isoTime(milliseconds: number | undefined): string | undefined {
+  return milliseconds === undefined ? undefined : new Date(milliseconds).toISOString();
+}
+
 function durationOf(text: string): number | undefined {
   const [, count, unit = ""] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   const size = units[unit];

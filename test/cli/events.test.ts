@@ -183,7 +183,7 @@ describe("events list", () => {
       export default { storage: {
         accept() {}, async ping() {}, async close() {},
         list: async ({ limit }) => ({
-          events: Array.from({ length: limit }, (_, n) => event("evt_" + n)), nextCursor: null,
+          events: Array.from({ length: limit }, (_, n) => event("evt_" + n)), nextCursor: "more",
         }),
       } };`;
     await writeFile(join(folder, "many.mjs"), config);
@@ -297,7 +297,12 @@ describe("events redeliver", () => {
     const one = await run(["events", "redeliver", "evt_2", "--processor", "b"], env);
     expect(one).toMatchObject({ code: 0, output: "evt_2 is due again: b\n" });
     const all = await run(["events", "redeliver", "evt_2", "--json"], env);
-    expect(JSON.parse(all.output)).toEqual({ id: "evt_2", count: 1 });
+    expect(JSON.parse(all.output)).toEqual({
+      id: "evt_2",
+      count: 1,
+      processors: ["a"],
+      open: ["b"],
+    });
     const again = await run(["events", "redeliver", "evt_2"], env);
     expect(again).toMatchObject({ code: 0, output: "Nothing to do: a, b has yet to end.\n" });
     const storage = sqliteStorage(join(folder, "redeliver.db"));
@@ -318,14 +323,14 @@ describe("events redeliver", () => {
       .toMatchObject({ code: 0, output: "evt_1 is due again: fresh\n" });
     expect(await redeliver("--processor", "nobody")).toMatchObject({
       code: 2,
-      lines: ["--processor expects one of a, fresh; nobody would run another."],
+      lines: ["processor: expected one of a, fresh; nobody would run another"],
     });
   });
 
   test("refuses what no processor gets", async () => {
     expect(await run(["events", "redeliver", "evt_3"])).toMatchObject({
       code: 1,
-      lines: ["evt_3 is quarantined: only what is accepted is handed to processors."],
+      lines: ["The event is quarantined: only what is accepted is handed to processors."],
     });
   });
 });

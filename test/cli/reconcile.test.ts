@@ -201,7 +201,7 @@ describe("rejections reverify", () => {
     };
     const { code, output } = await run("rejections", "reverify", "--json");
     expect({ code, ...JSON.parse(output) })
-      .toEqual({ code: 0, checked: 4, accepted: 2, duplicates: 1, left: 1 });
+      .toEqual({ code: 0, checked: 4, accepted: 2, duplicates: 1, left: 1, complete: true });
     const { events, rejections } = await inStorage(async (storage) => ({
       events: (await storage.list({ limit: 9 })).events,
       rejections: (await storage.stats()).rejections,

@@ -69,13 +69,18 @@ describe("redrive", () => {
         count("--before", "1h"),
         count("--dead-after", "2999-01-01"),
       ]),
-    ).toEqual([1, 1, 1, 3, 0, 0].map((count) => ({ count, dry_run: true })));
+    ).toEqual([1, 1, 1, 3, 0, 0].map((count) => ({ count, dry_run: true, remaining: count })));
     expect(await countDead()).toBe(3);
 
     expect(await run("redrive", "--processor", "b"))
       .toMatchObject({ code: 0, output: "1 dead delivery will run again.\n" });
     const { code, output } = await run("redrive", "--json");
-    expect({ code, ...JSON.parse(output) }).toEqual({ code: 0, count: 2, dry_run: false });
+    expect({ code, ...JSON.parse(output) }).toEqual({
+      code: 0,
+      count: 2,
+      dry_run: false,
+      remaining: 0,
+    });
     expect(await countDead()).toBe(0);
     expect(await run("redrive"))
       .toMatchObject({ code: 0, output: "0 dead deliveries will run again.\n" });
@@ -109,7 +114,7 @@ describe("redrive", () => {
   });
 
   test.each([["SIGINT"], ["SIGTERM"]] as const)(
-    "stops at %s, after the batch that runs, and says how far it came",
+    "stops at %s, after the part that runs, and says how far it came",
     async (signal) => {
       const config = await slowStorage(1_000_000);
       const process = startCli(["redrive", "--json", "--config", config], {
@@ -119,7 +124,7 @@ describe("redrive", () => {
       await process.prints(/limit 500/, 2);
       expect(await process.end(signal)).toBe(1);
       const batches = process.output().match(/limit 500/g)?.length ?? 0;
-      expect(process.output()).toContain(`{"count":${batches * 500},"dry_run":false}`);
+      expect(process.output()).toContain(`{"count":${batches * 500},"dry_run":false,`);
       expect(process.output()).toContain(`Stopped at ${batches * 500} of 1000000`);
     },
   );

@@ -14,7 +14,11 @@ beforeAll(async () => {
   await prepareStorage(join(folder, "events.db"), [
     { id: "evt_1", processors: ["a"], outcomes: { a: "dead" } },
     { id: "evt_2", processors: ["a"] },
-  ], { rejections: 3, overdue: ["job_late"] });
+  ], {
+    rejections: 3,
+    overdue: ["job_late"],
+    activity: { accepted: 7, rejected: 2, dead: 1 },
+  });
 });
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -35,9 +39,12 @@ describe("stats", () => {
       lines: [
         "Events | 2 accepted, 0 ignored, 0 quarantined, 0 superseded",
         expect.stringMatching(/^Last event \| .* ago$/),
+        "Last hour | 7 accepted, 0 duplicates, 2 rejected, 1 dead",
+        "Last day | 7 accepted, 0 duplicates, 2 rejected, 1 dead",
         "Duplicates | 0",
         expect.stringMatching(/^Deliveries \| 1 pending, 0 running, 0 succeeded, 1 dead$/),
         expect.stringMatching(/^Backlog \| 1; the oldest was due /),
+        "Spooled | 0",
         "Expectations | 0 waiting, 1 overdue",
         "Rejections | 3",
       ],
@@ -53,9 +60,17 @@ describe("stats", () => {
       duplicates: 0,
       backlog: 1,
       oldest_due_at: expect.stringMatching(/Z$/),
+      oldest_pending_seconds: expect.any(Number),
       last_received_at: "2026-01-01T00:00:00.000Z",
+      last_event_age_seconds: expect.any(Number),
+      rates: {
+        last_hour: { accepted: 7, duplicates: 0, rejected: 2, dead: 1 },
+        last_day: { accepted: 7, duplicates: 0, rejected: 2, dead: 1 },
+      },
       expectations: { waiting: 0, overdue: 1 },
+      overdue: 1,
       rejections: 3,
+      spooled: 0,
     });
   });
 

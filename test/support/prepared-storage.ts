@@ -1,3 +1,4 @@
+import type { ActivityCounts } from "imggo-webhooks";
 import { sqliteStorage } from "imggo-webhooks/storage/sqlite";
 import { newEvent, type NewEventFields } from "./new-event.ts";
 
@@ -5,6 +6,8 @@ import { newEvent, type NewEventFields } from "./new-event.ts";
 export interface Prepared extends NewEventFields {
   /** By processor. Others stay pending. */
   readonly outcomes?: Readonly<Record<string, "succeeded" | "dead">>;
+  /** How many attempts at those outcomes fail before. Default none. */
+  readonly failures?: number;
   /** Of what is dead. */
   readonly error?: string;
 }
@@ -14,24 +17,29 @@ export interface PreparedRest {
   readonly rejections?: number;
   /** Jobs whose end is overdue. */
   readonly overdue?: readonly string[];
+  /** What happened in this minute. */
+  readonly activity?: Partial<ActivityCounts>;
 }
 
 /** Fills a SQLite file, for commands to work on. */
 export async function prepareStorage(
   file: string,
   events: readonly Prepared[],
-  { rejections = 0, overdue = [] }: PreparedRest = {},
+  { rejections = 0, overdue = [], activity = {} }: PreparedRest = {},
 ): Promise<void> {
   const storage = sqliteStorage(file);
   await storage.ping();
-  for (const { outcomes = {}, error = "Error: it broke", ...fields } of events) {
+  for (const { outcomes = {}, failures = 0, error = "Error: it broke", ...fields } of events) {
     const event = await newEvent(fields);
     await storage.accept(event);
     const request = { processors: Object.keys(outcomes), limit: 100, leaseMs: 60_000 };
-    const { claims } = await storage.claim({ ...request, maxAttempts: 3 });
-    for (const claim of claims) {
-      const kind = outcomes[claim.processor];
-      await storage.settle(claim, kind === "dead" ? { kind, error } : { kind: "succeeded" });
+    for (let attempt = 1; attempt <= failures + 1; attempt++) {
+      const { claims } = await storage.claim({ ...request, maxAttempts: failures + 1 });
+      for (const claim of claims) {
+        const dead = outcomes[claim.processor] === "dead";
+        if (attempt <= failures) await storage.settle(claim, { kind: "retry", afterMs: 0, error });
+        else await storage.settle(claim, dead ? { kind: "dead", error } : { kind: "succeeded" });
+      }
     }
   }
   for (let number = 1; number <= rejections; number++) {
@@ -48,5 +56,6 @@ export async function prepareStorage(
   for (const jobId of overdue) {
     await storage.expectations.add({ jobId, patternId: null, withinMs: 0 });
   }
+  await storage.activity.add(activity);
   await storage.close();
 }

@@ -2,20 +2,19 @@ import { Buffer } from "node:buffer";
 import { writeFile } from "node:fs/promises";
 import process from "node:process";
 import type { Command } from "commander";
-import { addConfigOption } from "../config-option.ts";
 import { ExpectedError } from "../expected-error.ts";
+import { addOperationsOptions, type OperationsFlags, withOperations } from "../operations.ts";
 import { print } from "../output.ts";
-import { type StorageFlags, withStorage } from "../storage.ts";
 import { visible } from "../../visible.ts";
-import { findEvent } from "./find.ts";
+import { ofEvent } from "./of-event.ts";
 
-interface BodyFlags extends StorageFlags {
+interface BodyFlags extends OperationsFlags {
   readonly output?: string;
 }
 
 /** `events body`: what was received, byte for byte. */
 export function addEventsBody(events: Command): void {
-  addConfigOption(events.command("body"))
+  addOperationsOptions(events.command("body"))
     .description("print an event's body, exactly as it was received")
     .argument("<id>", "its id, as `events list` prints it")
     .option("--output <file>", "write it to this file")
@@ -24,9 +23,8 @@ export function addEventsBody(events: Command): void {
 
 async function body(id: string, { output, ...flags }: BodyFlags): Promise<void> {
   const { json } = flags;
-  await withStorage(flags, async ({ storage }) => {
-    const bytes = await storage.body(id);
-    if (bytes === undefined) return void await findEvent(storage, id);
+  await withOperations(flags, async (operations) => {
+    const bytes = await ofEvent(id, json, operations.eventBody(id));
     const size = bytes.byteLength;
     if (output !== undefined) {
       await write(output, bytes);

@@ -1,15 +1,13 @@
 import type { Command } from "commander";
-import { type ParsedEvent, parseEvent } from "../../event.ts";
-import type { Delivery, StoredEvent } from "../../storage/storage.ts";
-import { eventJson } from "../../stored-json.ts";
-import { addConfigOption } from "../config-option.ts";
+import type { DeliveryDetailJson, EventDetailJson } from "../../operations/answers.ts";
 import { details } from "../details.ts";
+import { addOperationsOptions, type OperationsFlags, withOperations } from "../operations.ts";
 import { colored, print } from "../output.ts";
 import { relativeTime } from "../../relative-time.ts";
-import { type StorageFlags, withStorage } from "../storage.ts";
 import { type Column, table } from "../table.ts";
 import { visible, visibleLines } from "../../visible.ts";
-import { findEvent } from "./find.ts";
+import { attemptsTable } from "./attempts-table.ts";
+import { ofEvent } from "./of-event.ts";
 import { stateColor } from "./states.ts";
 
 const columns: readonly Column[] = [
@@ -22,46 +20,35 @@ const columns: readonly Column[] = [
 
 /** `events get`: all that is known of one. */
 export function addEventsGet(events: Command): void {
-  addConfigOption(events.command("get"))
+  addOperationsOptions(events.command("get"))
     .description("show an event as processors get it, and where its deliveries stand")
     .argument("<id>", "its id, as `events list` prints it")
     .action(get);
 }
 
-async function get(id: string, flags: StorageFlags): Promise<void> {
-  await withStorage(flags, async ({ storage }) => {
-    const stored = await findEvent(storage, id);
-    const body = await storage.body(id);
-    if (body === undefined) return void await findEvent(storage, id);
-    const parsed = parseEvent(body, stored.receivedAt);
-    print(flags.json, describe(stored, parsed), { ...eventJson(stored), ...contentJson(parsed) });
+async function get(id: string, flags: OperationsFlags): Promise<void> {
+  await withOperations(flags, async (operations) => {
+    const event = await ofEvent(id, flags.json, operations.getEvent(id));
+    print(flags.json, describe(event), event);
   });
 }
 
-/** What the body means: the canonical event, or why it has none. */
-function contentJson(parsed: ParsedEvent): Record<string, unknown> {
-  if (parsed.state === "quarantined") {
-    return { canonical: null, code: parsed.code, issues: parsed.issues };
-  }
-  return { canonical: parsed.state === "accepted" ? parsed.event : null };
-}
-
-function describe(stored: StoredEvent, parsed: ParsedEvent): string {
-  const { id, state, event, origin, jobId, patternId, receivedAt, size, duplicates } = stored;
+function describe(stored: EventDetailJson): string {
+  const { id, state, event, origin, received_at, size, duplicates, deliveries } = stored;
   const color = stateColor(state);
   const title = [
     colored("bold", visible(id)),
     event === null ? [] : visible(event),
     color === undefined ? state : colored(color, state),
   ].flat().join("  ");
-  const { deliveries } = stored;
+  const attempts = attemptsTable(deliveries);
   return [
     title,
     "",
     details([
-      ["Job", jobId ?? "not known"],
-      ["Pattern", patternId ?? "not known"],
-      ["Received", `${new Date(receivedAt).toISOString()} (${relativeTime(receivedAt)})`],
+      ["Job", stored.job_id ?? "not known"],
+      ["Pattern", stored.pattern_id ?? "not known"],
+      ["Received", `${received_at} (${relativeTime(received_at)})`],
       ["Origin", origin],
       ["Size", `${size} bytes`],
       ["Duplicates", String(duplicates)],
@@ -69,21 +56,24 @@ function describe(stored: StoredEvent, parsed: ParsedEvent): string {
     "",
     deliveries.length > 0 ? table(columns, deliveries.map(row)) : "No deliveries.",
     "",
-    content(parsed),
+    ...(attempts === undefined ? [] : [attempts, ""]),
+    content(stored),
   ].join("\n");
 }
 
-function row({ processor, state, attempts, dueAt, endedAt, lastError }: Delivery): string[] {
-  const when = dueAt === null
-    ? relativeTime(endedAt ?? undefined)
-    : `${state === "running" ? "until" : "due"} ${relativeTime(dueAt)}`;
-  return [processor, state, String(attempts), when, lastError ?? ""];
+function row(
+  { processor, state, attempts, due_at, ended_at, last_error }: DeliveryDetailJson,
+): string[] {
+  const when = due_at === null
+    ? relativeTime(ended_at ?? undefined)
+    : `${state === "running" ? "until" : "due"} ${relativeTime(due_at)}`;
+  return [processor, state, String(attempts), when, last_error ?? ""];
 }
 
-function content(parsed: ParsedEvent): string {
-  if (parsed.state === "accepted") return visibleLines(JSON.stringify(parsed.event, null, 2));
-  if (parsed.state === "ignored") return "It is no end of a job: no processor gets it.";
-  if (parsed.code === "invalid_json") return "Its body is no JSON in UTF-8.";
-  const issues = parsed.issues.map(({ path, message }) => `  ${path || "the body"}: ${message}`);
-  return ["Its body is not understood:", ...issues.map(visible)].join("\n");
+function content({ canonical, code, issues = [] }: EventDetailJson): string {
+  if (canonical !== null) return visibleLines(JSON.stringify(canonical, null, 2));
+  if (code === undefined) return "It is no end of a job: no processor gets it.";
+  if (code === "invalid_json") return "Its body is no JSON in UTF-8.";
+  const lines = issues.map(({ path, message }) => `  ${path || "the body"}: ${message}`);
+  return ["Its body is not understood:", ...lines.map(visible)].join("\n");
 }

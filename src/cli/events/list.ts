@@ -1,20 +1,24 @@
 import { type Command, Option } from "commander";
-import type { DeliveryState, EventState, StoredEvent } from "../../storage/storage.ts";
-import { eventJson } from "../../stored-json.ts";
-import { addConfigOption } from "../config-option.ts";
+import type { EventJson } from "../../operations/answers.ts";
+import { deliveryStates, eventStates } from "../../operations/states.ts";
 import { addPageOptions, listPages, type PageFlags, printPart } from "../list-pages.ts";
+import {
+  addOperationsOptions,
+  type OperationsFlags,
+  requestFor,
+  withOperations,
+} from "../operations.ts";
 import { relativeTime } from "../../relative-time.ts";
-import { type StorageFlags, withStorage } from "../storage.ts";
 import type { Column } from "../table.ts";
-import { moment } from "../time-value.ts";
-import { deliveryStates, eventStates, stateColor } from "./states.ts";
+import { isoTime, moment } from "../time-value.ts";
+import { stateColor } from "./states.ts";
 
-interface ListFlags extends StorageFlags, PageFlags {
-  readonly state?: EventState;
+interface ListFlags extends OperationsFlags, PageFlags {
+  readonly state?: string;
   readonly event?: string;
   readonly job?: string;
   readonly pattern?: string;
-  readonly deliveryState?: DeliveryState;
+  readonly deliveryState?: string;
   readonly receivedAfter?: number;
   readonly receivedBefore?: number;
   readonly json?: true;
@@ -31,7 +35,7 @@ const columns: readonly Column[] = [
 
 /** `events list`: which events there are. */
 export function addEventsList(events: Command): void {
-  addPageOptions(addConfigOption(events.command("list")))
+  addPageOptions(addOperationsOptions(events.command("list")))
     .description("list events, the last stored first")
     .addOption(new Option("--state <state>", "those in this state").choices(eventStates))
     .option("--event <name>", "those of this name, such as job.succeeded")
@@ -47,28 +51,28 @@ export function addEventsList(events: Command): void {
 }
 
 async function list(flags: ListFlags): Promise<void> {
-  const { job, pattern, state, event, deliveryState, receivedAfter, receivedBefore } = flags;
-  const filter = {
-    ...(state !== undefined && { state }),
-    ...(event !== undefined && { event }),
-    ...(job !== undefined && { jobId: job }),
-    ...(pattern !== undefined && { patternId: pattern }),
-    ...(deliveryState !== undefined && { deliveryState }),
-    ...(receivedAfter !== undefined && { receivedAfter }),
-    ...(receivedBefore !== undefined && { receivedBefore }),
+  const given = {
+    state: flags.state,
+    event: flags.event,
+    job_id: flags.job,
+    pattern_id: flags.pattern,
+    delivery_state: flags.deliveryState,
+    received_after: isoTime(flags.receivedAfter),
+    received_before: isoTime(flags.receivedBefore),
   };
-  await withStorage(flags, async ({ storage }) => {
-    const part = await listPages(flags, async (query) => {
-      const page = await storage.list({ ...filter, ...query });
-      return { items: page.events, nextCursor: page.nextCursor };
-    });
-    const isFiltered = Object.keys(filter).length > 0;
+  const request = requestFor("listEvents", given);
+  await withOperations(flags, async (operations) => {
+    const part = await listPages(
+      flags,
+      (position) => operations.listEvents({ ...request, ...position }),
+    );
+    const isFiltered = Object.values(given).some((value) => value !== undefined);
     const none = isFiltered ? "No event is like that." : "No event is stored.";
-    printPart(flags, part, { toJson: eventJson, columns, row, none });
+    printPart(flags, part, { columns, row, none });
   });
 }
 
-function row({ id, receivedAt, event, state, jobId, deliveries }: StoredEvent): string[] {
+function row({ id, received_at, event, state, job_id, deliveries }: EventJson): string[] {
   const standing = deliveries.map(({ processor, state }) => `${processor} ${state}`).join(", ");
-  return [id, relativeTime(receivedAt), event ?? "", state, jobId ?? "", standing];
+  return [id, relativeTime(received_at), event ?? "", state, job_id ?? "", standing];
 }

@@ -15,12 +15,6 @@ const ofDeliveries: Readonly<Record<DeliveryState, Color | undefined>> = {
   dead: "red",
 };
 
-/** The states that an event can be in. */
-export const eventStates: readonly string[] = Object.keys(ofEvents);
-
-/** The states that a delivery can be in. */
-export const deliveryStates: readonly string[] = Object.keys(ofDeliveries);
-
 /** The colour of an event's or a delivery's state. */
 export function stateColor(state: string): Color | undefined {
   return { ...ofEvents, ...ofDeliveries }[state as EventState | DeliveryState];
