@@ -1,8 +1,12 @@
 import { adminTokenProblem } from "./admin-token.ts";
 import { type Access, createAccess } from "./admin/access.ts";
 import { apiRoutes } from "./admin/api.ts";
+import { forBearer } from "./admin/guard.ts";
+import { pageRoutes } from "./admin/pages.ts";
 import { createTally } from "./admin/tally.ts";
-import type { Plugin } from "./plugin.ts";
+import { answerMetrics, createMetrics } from "./metrics/metrics.ts";
+import type { Plugin, Route } from "./plugin.ts";
+import { observerOf } from "./telemetry.ts";
 
 /** What {@linkcode admin} takes. */
 export interface AdminOptions {
@@ -14,11 +18,11 @@ export interface AdminOptions {
 }
 
 /**
- * What operators see of a receiver and do with it: the API below `/admin/api`, and counts of what
- * happens there, minute by minute.
+ * What operators see of a receiver and do with it: the pages at `/admin`, the API below `/admin/api`,
+ * and `/metrics`.
  *
- * Make it once, for all receivers of a process: it remembers which sessions were ended, and how many
- * wrong tokens come.
+ * Make it once, for all receivers of a process: it remembers what was counted, which sessions were
+ * ended, and how many wrong tokens come.
  *
  * @throws {TypeError} when the token is weak or has white space around it.
  *
@@ -31,15 +35,23 @@ export function admin({ token }: AdminOptions): Plugin {
   const problem = adminTokenProblem(token);
   if (problem !== undefined) throw new TypeError(`admin(): token: ${problem}.`);
   const tally = createTally();
+  const metrics = createMetrics();
   const accesses = new Map<string, Access>();
 
   return (host) => {
     const cookiePath = `${host.basePath}/admin`;
     const access = accesses.get(cookiePath) ?? createAccess({ token, cookiePath });
     accesses.set(cookiePath, access);
+    const { observer, flush } = tally(host);
+    const scrape: Route = {
+      path: "/metrics",
+      methods: ["GET", "HEAD"],
+      handle: (request) => answerMetrics(metrics, host, request),
+    };
     return {
-      routes: apiRoutes(host, access),
-      ...tally(host),
+      routes: [forBearer(access, scrape), ...apiRoutes(host, access), ...pageRoutes(host, access)],
+      observer: observerOf([observer, metrics.observer]),
+      flush,
     };
   };
 }

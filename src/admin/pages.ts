@@ -34,9 +34,7 @@ const places: readonly Place[] = [
 ];
 
 /** The pages by which people see and steer a receiver, under `/admin`. */
-export function pageRoutes(
-  { host, access }: { readonly host: PluginHost; readonly access: Access },
-): readonly Route[] {
+export function pageRoutes(host: PluginHost, access: Access): readonly Route[] {
   const root = `${host.basePath}/admin`;
   const links = createLinks(root);
   const parts = { host, access, links };

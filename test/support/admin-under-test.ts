@@ -30,7 +30,7 @@ export function adminUnderTest(options: Partial<ReceiverOptions> = {}): AdminUnd
   const receiver = createReceiver({
     secret,
     storage,
-    plugins: [(host) => ({ routes: pageRoutes({ host, access }) })],
+    plugins: [(host) => ({ routes: pageRoutes(host, access) })],
     ...options,
   });
   const url = `http://localhost${basePath}/webhook`;

@@ -52,7 +52,7 @@ export const rejections: View = async ({ query, operations, links }) => {
 
 /** Checks them again. */
 export const reverify: Action = async ({ operations, links }) => {
-  const { accepted, duplicates } = await operations.reverify();
+  const { accepted, duplicates } = await operations.reverify({});
   const { rejections } = await operations.stats();
   return seeOther(
     links.to("/rejections", doneQuery("reverified", accepted + duplicates, rejections)),

@@ -3,11 +3,11 @@ import type { EventState } from "../storage.ts";
 import { historyWith, historyWithLost, historyWithSuccess } from "./attempt-statements.ts";
 
 /** The column of an event's trace. */
-export const traceOfEvent =
+export const traceOfEvent: string =
   "(SELECT trace_parent FROM traces WHERE event_seq = events.seq) AS trace_parent";
 
 /** Events without their bodies, as {@linkcode EventRow} says. */
-export const describedEvent =
+export const describedEvent: string =
   `SELECT seq, id, events.key, state, coalesce(origin, 'webhook') AS origin,
   event, job_id, pattern_id, received_at, length(body) AS size,
   coalesce(duplicates, 0) AS duplicates, ${traceOfEvent}
