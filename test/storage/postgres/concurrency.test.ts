@@ -8,7 +8,7 @@ import { type PostgresServer, startPostgres } from "../../support/postgres-serve
 
 let server: PostgresServer;
 beforeAll(async () => {
-  server = await startPostgres();
+  server = await startPostgres({ fsync: false });
 });
 afterAll(() => server.dispose());
 

@@ -160,6 +160,11 @@ describe("attempts() of postgresStorage()", () => {
     expect(rows[0]).toEqual({ processor: "a", size: null });
     expect(rows[1].size).toBeLessThan(20 * 600);
     expect(await storage.attempts(event.id)).toHaveLength(21);
+    await claimOf("b");
+    const told = await storage.attempts(event.id);
+    expect(told.map(({ attempt }) => attempt))
+      .toEqual([1, ...Array.from({ length: 20 }, (_, index) => index + 12)]);
+    expect(told.at(-1)).toMatchObject({ state: "running", endedAt: null, error: null });
   });
 
   test("tells of an error what PostgreSQL can store", async () => {

@@ -13,30 +13,20 @@ import { postgresStorage } from "imggo-webhooks/storage/postgres";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { newEvent } from "../../support/new-event.ts";
+import { expectFewRows, explain, pagesRead, type PlanNode } from "../../support/postgres-plans.ts";
 import { connectPg, openPool } from "../../support/postgres-clients.ts";
 import { type PostgresServer, startPostgres } from "../../support/postgres-server.ts";
 
 let server: PostgresServer;
 let administrator: pg.Pool;
 beforeAll(async () => {
-  server = await startPostgres();
+  server = await startPostgres({ fsync: false });
   administrator = openPool(server.url);
 });
 afterAll(async () => {
   await administrator.end();
   await server.dispose();
 });
-
-/** A node of a plan, as EXPLAIN gives it in JSON. */
-interface PlanNode {
-  readonly "Node Type": string;
-  readonly "Relation Name"?: string;
-  readonly "Index Name"?: string;
-  readonly "Actual Rows"?: number;
-  readonly "Shared Hit Blocks"?: number;
-  readonly "Shared Read Blocks"?: number;
-  readonly Plans?: readonly PlanNode[];
-}
 
 /** Stores so many events at once, each with a delivery to `a` in this state, due since an hour. */
 async function fill(schema: string, count: number, state = 0): Promise<void> {
@@ -52,44 +42,6 @@ async function fill(schema: string, count: number, state = 0): Promise<void> {
     INSERT INTO ${schema}.deliveries (event_seq, processor, state, due_at)
     SELECT seq, 'a', ${state}, now() - interval '1 hour' FROM stored`);
   await administrator.query(`ANALYZE ${schema}.events, ${schema}.keys, ${schema}.deliveries`);
-}
-
-/** What a statement does, undone. */
-async function explain(
-  statement: string,
-  values: readonly unknown[],
-): Promise<readonly PlanNode[]> {
-  const client = await administrator.connect();
-  try {
-    await client.query("BEGIN");
-    const { rows } = await client.query(
-      `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${statement}`,
-      [...values],
-    );
-    await client.query("ROLLBACK");
-    const root: PlanNode = rows[0]["QUERY PLAN"][0].Plan;
-    const all = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(all)];
-    return all(root);
-  } finally {
-    client.release();
-  }
-}
-
-/** No table is read as a whole, and nothing sorts or hashes more rows than come out. */
-function expectFewRows(nodes: readonly PlanNode[], most = 100): void {
-  const tables = ["events", "keys", "deliveries"];
-  expect(
-    nodes.filter((node) =>
-      node["Node Type"] === "Seq Scan" && tables.includes(node["Relation Name"] ?? "")
-    ),
-  ).toEqual([]);
-  for (const node of nodes) expect(node["Actual Rows"]).toBeLessThanOrEqual(most);
-}
-
-/** How many pages were read to find what is due. */
-function pagesRead(nodes: readonly PlanNode[]): number {
-  const scan = nodes.find((node) => node["Index Name"] === "deliveries_due");
-  return (scan?.["Shared Hit Blocks"] ?? NaN) + (scan?.["Shared Read Blocks"] ?? NaN);
 }
 
 const claimValues = (since = 0) => [
@@ -136,7 +88,7 @@ describe("what postgresStorage() looks at, of 20,000 events", () => {
   const list = async (filter: EventFilter & { readonly cursor?: string }) => {
     const nodes: PlanNode[] = [];
     const query: Query = async (text, values = []) => {
-      nodes.push(...await explain(text, values));
+      nodes.push(...await explain(administrator, text, values));
       return (await administrator.query(text, [...values])).rows;
     };
     const page = await createList(query, schema)({ ...filter, limit: 50 });
@@ -195,6 +147,13 @@ describe("what postgresStorage() looks at, of 20,000 events", () => {
     for (const node of read) expect(node["Actual Rows"]).toBeLessThanOrEqual(100);
   });
 
+  test.each<[string, EventFilter]>([
+    ["evt_14999", { receivedBefore: receivedAt(15_000) }],
+    ["evt_11999", { patternId: "pat_2", receivedBefore: receivedAt(12_000) }],
+  ])("list() begins with the last that was received in a long time: %s", async (id, filter) => {
+    expect((await list(filter)).page.events[0]?.id).toBe(id);
+  });
+
   test("list() by what has no index looks at so many events and no more", async () => {
     const { nodes, page } = await list({ deliveryState: "succeeded", state: "superseded" });
     expect(page).toEqual({ events: [], nextCursor: null });
@@ -217,16 +176,16 @@ describe("what postgresStorage() looks at, of 20,000 events", () => {
     ["of a processor and an error", { processor: "a", error: "rare" }],
   ])("redrive() and countDead() at the dead deliveries only: %s", async (_, filter) => {
     const { countDead, redrive } = deadStatements(schema, filter);
-    expectFewRows(await explain(countDead, deadValues(filter)));
-    expectFewRows(await explain(redrive, [...deadValues(filter), 50]));
+    expectFewRows(await explain(administrator, countDead, deadValues(filter)));
+    expectFewRows(await explain(administrator, redrive, [...deadValues(filter), 50]));
   });
 
   test("get(), renew(), attempts() and deadGroups() read no more than what they tell of", async () => {
     const { event, renew } = statementsFor(schema);
-    expectFewRows(await explain(event, ["evt_5000"]));
-    expectFewRows(await explain(renew, ["evt_351", "a", 1, 60_000]));
-    expectFewRows(await explain(attemptsStatement(schema), ["evt_5000"]));
-    expectFewRows(await explain(deadGroupsStatement(schema), [10]));
+    expectFewRows(await explain(administrator, event, ["evt_5000"]));
+    expectFewRows(await explain(administrator, renew, ["evt_351", "a", 1, 60_000]));
+    expectFewRows(await explain(administrator, attemptsStatement(schema), ["evt_5000"]));
+    expectFewRows(await explain(administrator, deadGroupsStatement(schema), [10]));
   });
 
   test.each(
@@ -259,7 +218,7 @@ describe("what postgresStorage() looks at, of 20,000 events", () => {
   });
 
   test("stats() reads no table of bodies as a whole", async () => {
-    const nodes = await explain(statsStatement(schema), []);
+    const nodes = await explain(administrator, statsStatement(schema), []);
     const scans = nodes.filter((node) => node["Relation Name"] === "events");
     expect(scans.map((node) => node["Node Type"])).toEqual(
       ["Index Only Scan", "Index Only Scan", "Index Only Scan"],
@@ -272,7 +231,7 @@ describe("claim() of postgresStorage()", () => {
     const schema = "many_due";
     await open(schema).ping();
     await fill(schema, 20_000);
-    const nodes = await explain(statementsFor(schema).claim, claimValues());
+    const nodes = await explain(administrator, statementsFor(schema).claim, claimValues());
     expectFewRows(nodes);
     expect(nodes.map((node) => node["Index Name"])).toContain("deliveries_due");
   });
@@ -308,16 +267,16 @@ describe("claim() of postgresStorage()", () => {
     await administrator.query(`UPDATE ${schema}.deliveries
       SET due_at = now() - interval '1 hour' + event_seq * interval '1 second'`);
     await claimSome(200);
-    const before = await explain(statementsFor(schema).claim, [
+    const before = await explain(administrator, statementsFor(schema).claim, [
       seen.at(-1),
       ...claimValues().slice(1),
     ]);
     await claimSome(2_000);
-    const after = await explain(statementsFor(schema).claim, [
+    const after = await explain(administrator, statementsFor(schema).claim, [
       seen.at(-1),
       ...claimValues().slice(1),
     ]);
-    const swept = await explain(statementsFor(schema).claim, claimValues());
+    const swept = await explain(administrator, statementsFor(schema).claim, claimValues());
     expect(pagesRead(after)).toBeLessThan(2 * pagesRead(before));
     // What it would be without.
     expect(pagesRead(swept)).toBeGreaterThan(5 * pagesRead(after));

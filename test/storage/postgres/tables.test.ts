@@ -11,7 +11,7 @@ import { type PostgresServer, startPostgres } from "../../support/postgres-serve
 let server: PostgresServer;
 let administrator: pg.Pool;
 beforeAll(async () => {
-  server = await startPostgres();
+  server = await startPostgres({ fsync: false });
   administrator = openPool(server.url);
 });
 afterAll(async () => {
