@@ -39,6 +39,8 @@ const config: ViteUserConfig = defineConfig({
     sequence: { sequencer: LongestFirst },
     testTimeout: 20_000,
     hookTimeout: 30_000,
+    // Where everything runs at once, a process may take seconds to start.
+    expect: { poll: { timeout: 10_000 } },
   },
 });
 
