@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
+import { makeCluster } from "./postgres-cluster.ts";
 
 /** A PostgreSQL server of a test's own. */
 export interface PostgresServer {
@@ -64,7 +65,7 @@ export async function startPostgres(
     await rm(databaseDir, { recursive: true });
   };
   try {
-    await server.initialise();
+    await makeCluster(databaseDir, () => server.initialise());
     await start();
   } catch (error) {
     await dispose();
