@@ -50,6 +50,11 @@ const files: readonly SourceFile[] = readdirSync(new URL("src", root), { recursi
 const isOuter = ({ path }: SourceFile) => /^src\/(?:entry|cli)\//.test(path);
 const core = files.filter((file) => !isOuter(file));
 
+// What operators get beside the receiver. A receiver that is not given it does not hold it.
+const forOperators =
+  /^src\/(?:admin|metrics|operations)(?:\.ts|\/)|^src\/open-telemetry(?:\.ts|\/)/;
+const isForOperators = ({ path }: SourceFile) => forOperators.test(path);
+
 /** `file → import` of every import that breaks a rule. */
 function breaches(
   among: readonly SourceFile[],
@@ -144,8 +149,47 @@ describe("src", () => {
   });
 
   test("the packages of the library are itty-router and valibot", () => {
-    const packages = core.flatMap(({ imports }) => imports.filter(isPackage).map(packageOf));
+    const packages = core.filter((file) => !isForOperators(file))
+      .flatMap(({ imports }) => imports.filter(isPackage).map(packageOf));
     expect([...new Set(packages)].sort()).toEqual(["itty-router", "valibot"]);
+  });
+
+  test("what operators get takes one package more for each thing that it does", () => {
+    const allowed = [
+      ["src/admin/openapi", "@valibot/to-json-schema"],
+      ["src/admin/", "hono"],
+      ["src/open-telemetry", "@opentelemetry/api"],
+    ] as const;
+    const among = files.filter(isForOperators);
+    expect(among.length).toBeGreaterThan(20);
+    expect(breaches(among, (name, { path }) =>
+      isPackage(name) && packageOf(name) !== "valibot" &&
+      !allowed.some(([place, allowed]) => path.startsWith(place) && packageOf(name) === allowed)))
+      .toEqual([]);
+  });
+
+  test("the receiver knows nothing of what operators get", () => {
+    const receiver = core.filter((file) => !isForOperators(file));
+    expect(breaches(receiver, (name) => forOperators.test(name))).toEqual([]);
+  });
+
+  test("metrics and what operators do know nothing of the API and the pages", () => {
+    const among = files.filter(({ path }) => /^src\/(?:metrics|operations)\//.test(path));
+    expect(breaches(among, (name) => /^src\/admin(?:\.ts|\/)/.test(name))).toEqual([]);
+  });
+
+  test("an entry loads what operators get only where it is asked for", () => {
+    const entries = files.filter(({ path }) => path.startsWith("src/entry/"));
+    const atOnce = entries.map((file) => ({
+      ...file,
+      imports: [...file.text.matchAll(statement)]
+        .filter(([text]) => !text.startsWith("import type"))
+        .map(([, from, bare]) => posix.join("src/entry", from ?? bare ?? "")),
+    }));
+    expect(breaches(entries, (name) => forOperators.test(name))).toContain(
+      "src/entry/serve.ts → src/admin.ts",
+    );
+    expect(breaches(atOnce, (name) => forOperators.test(name))).toEqual([]);
   });
 
   test("every imported package is a dependency, and every dependency is imported", () => {

@@ -1,4 +1,5 @@
 import { readBody } from "../body.ts";
+import { isRecord, type JsonRecord } from "../job-fields.ts";
 import type { IssueJson } from "../operations/answers.ts";
 import { ApiError } from "./api-error.ts";
 
@@ -19,19 +20,25 @@ export function readQuery(request: Request): Record<string, string> {
 }
 
 /**
- * The body, which is JSON or nothing.
+ * The body, which is an object in JSON, or nothing.
  *
- * @throws {ApiError} `invalid_json`; `invalid_request` where the URL has parameters: one that is
- * overlooked there, as `dry_run`, would change what is done.
+ * @throws {ApiError} `invalid_json`; `invalid_request`, also where the URL has parameters: one that
+ * is overlooked there, as `dry_run`, would change what is done.
  * @throws {WebhookError} `payload_too_large`, `body_timeout`.
  */
-export async function readJson(request: Request): Promise<unknown> {
+export async function readJson(request: Request): Promise<JsonRecord> {
   const [name] = new URL(request.url).searchParams.keys();
   if (name !== undefined) {
     throw invalidQuery(name, "expected no parameters in the URL: put them into the body, as JSON");
   }
   const bytes = await readBody(request, limits);
   if (bytes.byteLength === 0) return {};
+  const json = parse(bytes);
+  if (isRecord(json)) return json;
+  throw invalidRequest(422, [{ path: "", message: "expected an object" }]);
+}
+
+function parse(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {

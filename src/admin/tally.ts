@@ -1,13 +1,13 @@
 import { describeError } from "../describe-error.ts";
 import type { Logger } from "../logger.ts";
-import type { Plugged } from "../plugin.ts";
 import { type ActivityName, activityNames } from "../storage/activity.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { Observer } from "../telemetry.ts";
 
 /** Counts for a receiver what happens there, and adds it to the storage's activity by and by. */
 export type Tally = (
   receiver: { readonly storage: Pick<Storage, "activity">; readonly logger: Logger },
-) => Required<Pick<Plugged, "observer" | "flush">>;
+) => { readonly observer: Required<Observer>; flush(): Promise<void> };
 
 const everyMs = 5_000;
 
@@ -62,6 +62,8 @@ export function createTally(): Tally {
     return {
       async flush() {
         const { rejected: _, ...signed } = counts;
+        clearTimeout(timer);
+        timer = undefined;
         // Anyone can be refused: a flood of that must not become as many writes.
         const isDue = performance.now() - addedAt >= everyMs;
         if (isDue || Object.values(signed).some((count) => count > 0)) await add();

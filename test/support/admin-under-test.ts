@@ -1,60 +1,54 @@
-import {
-  createReceiver,
-  PermanentError,
-  type Processor,
-  type Receiver,
-  type ReceiverOptions,
-  type Storage,
-} from "imggo-webhooks";
-import { memoryStorage } from "imggo-webhooks/storage/memory";
-import { createAccess } from "../../src/admin/access.ts";
-import { pageRoutes } from "../../src/admin/pages.ts";
-import { secret, signedRequest } from "./signed-request.ts";
+import { admin } from "imggo-webhooks/admin";
+import { expectDescribedAnswer } from "./described-answer.ts";
+import { type ReceiverUnderTest, type SetUp, setUp } from "./receiver-under-test.ts";
 
-/** What operators show. */
-export const token = "a token only for these tests";
+/** The token of every receiver under test. */
+export const token = "a token of 26 characters..";
 
-/** A receiver with pages, and what a test does with it. */
-export interface AdminUnderTest {
-  readonly receiver: Receiver;
-  readonly storage: Storage;
-  /** Sends this, signed; the id under which it is stored. */
-  readonly send: (payload: unknown) => Promise<string>;
-  /** Sends this with a signature that does not fit. */
-  readonly forge: (payload: unknown) => Promise<void>;
+/** What the API answered. */
+export interface ApiAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** What the JSON holds; the text of what is none. */
+  // deno-lint-ignore no-explicit-any -- what it holds each test says by what it expects
+  readonly body: any;
 }
 
-export function adminUnderTest(options: Partial<ReceiverOptions> = {}): AdminUnderTest {
-  const { storage = memoryStorage(), basePath = "" } = options;
-  const access = createAccess({ token, cookiePath: `${basePath}/admin` });
-  const receiver = createReceiver({
-    secret,
-    storage,
-    plugins: [(host) => ({ routes: pageRoutes(host, access) })],
-    ...options,
-  });
-  const url = `http://localhost${basePath}/webhook`;
+/** A receiver with its API. */
+export interface AdminUnderTest extends ReceiverUnderTest {
+  /**
+   * Asks the API for a path below `/admin/api`, with the token. What is an object is sent as JSON.
+   * Asserts that its description tells of the answer.
+   */
+  readonly call: (path: string, body?: unknown, headers?: HeadersInit) => Promise<ApiAnswer>;
+}
+
+/** A receiver over a storage in memory, with what operators get. */
+export function setUpAdmin(
+  { plugins = [], basePath = "", ...options }: SetUp = {},
+): AdminUnderTest {
+  const underTest = setUp({ plugins: [admin({ token }), ...plugins], basePath, ...options });
   return {
-    receiver,
-    storage,
-    async send(payload) {
-      const response = await receiver.fetch(await signedRequest(payload, { url }));
-      return ((await response.json()) as { id: string }).id;
-    },
-    async forge(payload) {
-      const forged = await signedRequest(payload, { url, secret: "another secret, not ours" });
-      await receiver.fetch(forged);
+    ...underTest,
+    async call(path, body, headers = {}) {
+      const request = new Request(`http://receiver.test${basePath}/admin/api${path}`, {
+        headers: { Authorization: `Bearer ${token}`, ...headers },
+        ...(body !== undefined && {
+          method: "POST",
+          body: typeof body === "string" ? body : JSON.stringify(body),
+        }),
+      });
+      const answer = await readApiAnswer(await underTest.receiver.fetch(request));
+      expectDescribedAnswer(request, answer);
+      return answer;
     },
   };
 }
 
-/** Processors that do what a test says while it runs. */
-export function switchable(): { readonly processor: Processor; fails: string | undefined } {
-  const state = {
-    fails: undefined as string | undefined,
-    processor: () => {
-      if (state.fails !== undefined) throw new PermanentError(state.fails);
-    },
-  };
-  return state;
+/** Reads an answer, whatever its form. */
+export async function readApiAnswer(response: Response): Promise<ApiAnswer> {
+  const { status, headers } = response;
+  const text = await response.text();
+  const isJson = headers.get("Content-Type")?.startsWith("application/json") && text !== "";
+  return { status, headers, body: isJson ? JSON.parse(text) : text };
 }
