@@ -15,6 +15,7 @@ import {
   startWorkers,
   type WorkerUnderTest,
 } from "../support/workerd.ts";
+import { adminToken, expectNoAdmin } from "./admin-contract.ts";
 import { describeEntry, secret } from "./contract.ts";
 
 const built = bundle("src/entry/cloudflare.ts");
@@ -29,18 +30,21 @@ const bindingsFor = (forwardUrl: string) => ({
   FORWARD_ALLOW_PRIVATE: true,
 });
 
-const ways: Readonly<Record<string, Omit<WorkerUnderTest, "script">>> = {
-  "with a queue": { queueProducers, queueConsumers },
-  "without a queue": {},
-};
-for (const [way, queues] of Object.entries(ways)) {
-  describeEntry(`cloudflare() ${way}`, async (forwardUrl) => {
-    const { script } = await built;
-    const bindings = bindingsFor(forwardUrl);
-    const workers = await startWorkers({ script, d1Databases, bindings, ...queues });
-    return { ...workers, url: new URL("/webhook", workers.url).href };
-  });
-}
+const queues = { queueProducers, queueConsumers };
+
+describeEntry("cloudflare() with a queue", async (forwardUrl) => {
+  const { script } = await built;
+  const bindings = bindingsFor(forwardUrl);
+  const workers = await startWorkers({ script, d1Databases, bindings, ...queues });
+  return { ...workers, hasAdmin: false, url: new URL("/webhook", workers.url).href };
+});
+
+describeEntry("cloudflare() without a queue, with what operators get", async (forwardUrl) => {
+  const { script } = await bundle("test/entry/cloudflare-worker.ts");
+  const bindings = { ...bindingsFor(forwardUrl), ADMIN_TOKEN: adminToken };
+  const workers = await startWorkers({ script, d1Databases, bindings });
+  return { ...workers, hasAdmin: true, url: new URL("/webhook", workers.url).href };
+});
 
 async function start(...workers: readonly Omit<WorkerUnderTest, "script">[]) {
   const { script } = await built;
@@ -317,6 +321,15 @@ describe("cloudflare() and what it cannot work with", () => {
         .toThrow("cloudflare(): deliveriesPerInvocation: expected a whole number of at least 1");
     });
   }
+
+  test("an admin token without what it lets into: the log says what was expected", async () => {
+    const bindings = { ...settings, ADMIN_TOKEN: adminToken };
+    const workers = await start({ d1Databases, bindings });
+    expect((await post(workers, "j-1")).status).toBe(200);
+    expect(workers.output()).toContain("expected cloudflare(config, { admin })");
+    expect(workers.output()).not.toContain(adminToken);
+    await expectNoAdmin(workers.url.href);
+  });
 
   test("a key to ImgGo's API without what makes a client: the log says what was expected", async () => {
     const bindings = { ...settings, IMGGO_API_KEY: "canary-key" };

@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sign, verifySignature } from "imggo-webhooks";
 import { type Sink, startSink } from "../support/sink.ts";
+import { adminToken, expectAdmin, expectNoAdmin } from "./admin-contract.ts";
 
 /** The secret of every receiver under test. */
 export const secret = "a secret of 25 characters";
@@ -11,6 +12,8 @@ export const secret = "a secret of 25 characters";
 export interface RunningReceiver {
   /** Of the webhook. */
   readonly url: string;
+  /** Whether it was started with {@linkcode adminToken}. */
+  readonly hasAdmin: boolean;
   /** What it logged so far, where that can be seen. */
   output(): string;
   stop(): Promise<void>;
@@ -249,8 +252,14 @@ export function describeEntry(
         status: 404,
         body: { code: "not_found" },
       });
-      expect(await at("/admin")).toMatchObject({ status: 404 });
-      expect(await at("/metrics")).toMatchObject({ status: 404 });
+    });
+
+    test("shows operators what it has, and has nothing for them where there is no token", async () => {
+      if (!receiver.hasAdmin) return await expectNoAdmin(receiver.url);
+      const body = JSON.stringify(succeeded("shown", { total: 12.5 }));
+      const { body: { id } } = await post(body);
+      await sink.received(id);
+      await expectAdmin(receiver.url, { id, jobId: "shown", body });
     });
 
     test("says the request's id in every answer, a given one where it is fit", async () => {
@@ -288,7 +297,7 @@ export function describeEntry(
       await post(body, { "X-ImgGo-Signature": `sha256=${"1".repeat(64)}` });
       await sink.received(id);
       const log = receiver.output();
-      for (const hidden of [canary, secret, await sign(body, secret), "1".repeat(64)]) {
+      for (const hidden of [canary, secret, adminToken, await sign(body, secret), "1".repeat(64)]) {
         expect(log).not.toContain(hidden);
       }
     });

@@ -6,6 +6,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type PostgresServer, startPostgres } from "../support/postgres-server.ts";
 import { listeningUrl, root, runtimes, startProcess } from "../support/process.ts";
+import { adminToken } from "./admin-contract.ts";
 import { describeEntry, secret } from "./contract.ts";
 
 let server: PostgresServer;
@@ -41,6 +42,7 @@ for (const [name, command] of Object.entries(runtimes)) {
         HOST: "127.0.0.1",
         PORT: "0",
         WEBHOOK_SECRET: secret,
+        ADMIN_TOKEN: adminToken,
         STORAGE_URL: server.url.replace(/postgres$/, name),
         FORWARD_URL: forwardUrl,
         FORWARD_SECRET: secret,
@@ -50,6 +52,7 @@ for (const [name, command] of Object.entries(runtimes)) {
     });
     return {
       url: await listeningUrl(child),
+      hasAdmin: true,
       output: child.output,
       async stop() {
         expect(await child.end("SIGTERM")).toBe(0);

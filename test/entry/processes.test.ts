@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { sign } from "imggo-webhooks";
 import { listeningUrl, root, runtimes, startProcess } from "../support/process.ts";
+import { adminToken, expectNoAdmin } from "./admin-contract.ts";
 import { describeEntry, secret } from "./contract.ts";
 
 const straying = `export default {
@@ -52,6 +53,7 @@ for (const [name, command] of Object.entries(runtimes)) {
     describeEntry(`the ${name} entry with ${STORAGE_URL}`, async (forwardUrl) => {
       const { child, remove } = await start({
         WEBHOOK_SECRET: secret,
+        ADMIN_TOKEN: adminToken,
         STORAGE_URL,
         FORWARD_URL: forwardUrl,
         FORWARD_SECRET: secret,
@@ -60,6 +62,7 @@ for (const [name, command] of Object.entries(runtimes)) {
       });
       return {
         url: await listeningUrl(child),
+        hasAdmin: true,
         output: child.output,
         async stop() {
           expect(await child.end("SIGTERM")).toBe(0);
@@ -77,6 +80,7 @@ for (const [name, command] of Object.entries(runtimes)) {
       const headers = { "X-ImgGo-Signature": await sign(body, secret) };
       const response = await fetch(url, { method: "POST", headers, body });
       expect(response.status).toBe(200);
+      await expectNoAdmin(url);
       const startedAt = performance.now();
       expect(await child.end(signal)).toBe(0);
       expect(performance.now() - startedAt).toBeLessThan(5_000);

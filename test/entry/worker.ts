@@ -1,9 +1,11 @@
 import { createReceiver, forward, type HandlerContext, type Receiver } from "imggo-webhooks";
+import { admin } from "imggo-webhooks/admin";
 import { memoryStorage } from "imggo-webhooks/storage/memory";
 
 interface Bindings {
   readonly WEBHOOK_SECRET: string;
   readonly FORWARD_URL: string;
+  readonly ADMIN_TOKEN: string;
 }
 
 let receiver: Receiver | undefined;
@@ -19,6 +21,7 @@ const worker: {
       processors: {
         forward: forward({ url: env.FORWARD_URL, secret: env.WEBHOOK_SECRET, allowPrivate: true }),
       },
+      plugins: [admin({ token: env.ADMIN_TOKEN })],
       logger: console,
     });
     return receiver.fetch(request, env, context);

@@ -1,4 +1,4 @@
-import { type FetchHandler, type Listen, serverError } from "./listen.ts";
+import { type Listen, serverError } from "./listen.ts";
 
 declare const Bun: {
   serve(options: {
@@ -6,10 +6,18 @@ declare const Bun: {
     port: number;
     development: boolean;
     idleTimeout: number;
-    fetch: FetchHandler;
+    fetch(request: Request, server: Server): Promise<Response>;
     error: () => Response;
-  }): { port: number; stop(): Promise<void> };
+  }): Server & { port: number; stop(): Promise<void> };
 };
+
+interface Server {
+  /** Seconds without a byte on the connection of this request, until the next one; 0: any number. */
+  timeout(request: Request, seconds: number): void;
+}
+
+// Seconds without a byte.
+const idleTimeout = 10;
 
 /** Listens by Bun's own HTTP server. */
 // deno-lint-ignore require-await -- so that a failure to listen is a rejection
@@ -20,9 +28,16 @@ export const listen: Listen = async (handler, { hostname, port }) => {
     // Bun's page for developers shows the error and the source.
     development: false,
     error: serverError,
-    // Seconds without a byte.
-    idleTimeout: 10,
-    fetch: (request) => handler(request),
+    idleTimeout,
+    async fetch(request, server) {
+      // The handler has deadlines of its own; what an operator asks for may take longer than this.
+      server.timeout(request, 0);
+      try {
+        return await handler(request);
+      } finally {
+        server.timeout(request, idleTimeout);
+      }
+    },
   });
   return { port: server.port, close: () => server.stop() };
 };
