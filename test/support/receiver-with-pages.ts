@@ -6,9 +6,8 @@ import {
   type ReceiverOptions,
   type Storage,
 } from "imggo-webhooks";
+import { admin } from "imggo-webhooks/admin";
 import { memoryStorage } from "imggo-webhooks/storage/memory";
-import { createAccess } from "../../src/admin/access.ts";
-import { pageRoutes } from "../../src/admin/pages.ts";
 import { secret, signedRequest } from "./signed-request.ts";
 
 /** What operators show. */
@@ -26,11 +25,10 @@ export interface AdminUnderTest {
 
 export function adminUnderTest(options: Partial<ReceiverOptions> = {}): AdminUnderTest {
   const { storage = memoryStorage(), basePath = "" } = options;
-  const access = createAccess({ token, cookiePath: `${basePath}/admin` });
   const receiver = createReceiver({
     secret,
     storage,
-    plugins: [(host) => ({ routes: pageRoutes(host, access) })],
+    plugins: [admin({ token })],
     ...options,
   });
   const url = `http://localhost${basePath}/webhook`;

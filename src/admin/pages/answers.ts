@@ -20,12 +20,22 @@ const common = {
   "X-Content-Type-Options": "nosniff",
 };
 
+// What else goes with a status. After 408 and 413 the rest of a body is still on its way.
+const byStatus: Readonly<Record<number, Readonly<Record<string, string>>>> = {
+  408: { "Connection": "close" },
+  413: { "Connection": "close" },
+  429: { "Retry-After": "1" },
+  503: { "Retry-After": "5" },
+};
+
 /** A page as an answer. */
 export function pageAnswer(page: Page, links: Links, query: URLSearchParams): Response {
+  const { status = 200 } = page;
   return new Response(documentOf(page, links, query).toString(), {
-    status: page.status ?? 200,
+    status,
     headers: {
       ...common,
+      ...byStatus[status],
       "Content-Security-Policy": pagePolicy,
       "Content-Type": "text/html; charset=utf-8",
     },
@@ -40,17 +50,5 @@ export function seeOther(
   return new Response(null, {
     status: 303,
     headers: { ...common, ...headers, Location: location },
-  });
-}
-
-/** Bytes of elsewhere: to be saved, never to be shown. */
-export function download(bytes: Uint8Array<ArrayBuffer>, name: string): Response {
-  return new Response(bytes, {
-    headers: {
-      ...common,
-      "Content-Disposition": `attachment; filename="${name.replace(/[^\w.-]/g, "_")}"`,
-      "Content-Security-Policy": "default-src 'none'; sandbox",
-      "Content-Type": "application/octet-stream",
-    },
   });
 }

@@ -54,7 +54,7 @@ export function chart(
 <title>${from} UTC: ${whole(count)}</title>
 </rect>`;
   });
-  return markup`<div class="chart ${tone}">
+  return markup`<div class="chart ${total > 0 ? tone : "quiet"}">
 <p><span class="soft">${title}</span><b>${whole(total)}</b></p>
 <svg viewBox="0 0 ${
     bars * 4

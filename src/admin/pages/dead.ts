@@ -60,13 +60,9 @@ export const redriveQuestion: View = async (visit) => {
       group !== undefined && markup`<pre tabindex="0">${group.error}</pre>`
     } <p class="soft">Their attempts are counted anew. What dies again shows up again.</p>
 <form class="line" method="post" action="${
-      links.to("/dead/redrive", {
-        group: visit.query.get("group") ?? undefined,
-      })
+      links.to("/dead/redrive", { group: visit.query.get("group") ?? undefined })
     }"><input type="hidden" name="count" value="${count}"><button class="main">Redrive ${
-      whole(
-        count,
-      )
+      whole(count)
     }</button><a class="button" href="${links.to("/dead")}">Leave them</a></form>`,
   };
 };
@@ -95,29 +91,15 @@ async function item(group: DeadGroup, links: Links): Promise<Html> {
   const key = await keyOf(group);
   return markup`<li class="card stack">
 <div class="split"><div class="line"><h2>${mono(processor)}</h2><span class="bad">${
-    whole(
-      count,
-    )
-  } dead</span><span class="soft">the last ${
-    time(
-      new Date(lastEndedAt).toISOString(),
-    )
-  }</span></div>
-<a class="button" id="group-${key}" href="${
-    links.to("/dead/redrive", {
-      group: key,
-    })
-  }">Redrive ${whole(count)}…<span class="unseen"> of ${processor}</span></a></div>
+    whole(count)
+  } dead</span><span class="soft">the last ${time(new Date(lastEndedAt).toISOString())}</span></div>
+<a class="button" id="group-${key}" href="${links.to("/dead/redrive", { group: key })}">Redrive ${
+    whole(count)
+  }…<span class="unseen"> of ${processor}</span></a></div>
 <pre tabindex="0">${error}</pre>
-<div class="line"><a id="last-${key}" href="${
-    links.event(
-      lastEventId,
-    )
-  }">The one that died last</a>
+<div class="line"><a id="last-${key}" href="${links.event(lastEventId)}">The one that died last</a>
 <form method="post" action="${
-    links.event(
-      lastEventId,
-    )
+    links.event(lastEventId)
   }/redeliver"><input type="hidden" name="processor" value="${processor}"><button class="small" id="one-${key}">Try just this one</button></form></div>
 </li>`;
 }

@@ -21,7 +21,7 @@ export function deliveryCard(delivery: DeliveryDetailJson, action: string): Html
 function redeliverForm(action: string, { processor, state }: DeliveryDetailJson): Html {
   return markup`<form method="post" action="${action}" ${
     state === "succeeded" &&
-    markup`data-confirm="${processor} has succeeded. Run it again?"`
+    markup` data-confirm="${processor} has succeeded. Run it again?"`
   }><input type="hidden" name="processor" value="${processor}"><button id="again-${processor}">Redeliver<span class="unseen"> to ${processor}</span></button></form>`;
 }
 

@@ -1,7 +1,8 @@
 import type { EventDetailJson } from "../../operations/answers.ts";
 import { OperationError } from "../../operations/operations.ts";
 import { readRequest } from "../../operations/request-schemas.ts";
-import { download, seeOther } from "./answers.ts";
+import { answerBytes } from "../api-answers.ts";
+import { seeOther } from "./answers.ts";
 import { deliveryCard } from "./delivery.ts";
 import { given } from "./field.ts";
 import { type Content, type Html, markup } from "./markup.ts";
@@ -22,21 +23,18 @@ export const event: View = async ({ parameters, operations, host, links }) => {
 <div>
 <p class="crumb"><a href="${links.to("/events")}">Events</a></p>
 <div class="line"><h1><bdi>${found.event ?? "Not understood"}</bdi></h1>${
-      eventState(
-        found.state,
-      )
+      eventState(found.state)
     }</div> ${explanation(found)}</div>
 </div>
-<dl class="facts card">${facts(found, links)}</dl> ${contentOf(found, links)} ${
-      deliveriesOf(found, host.processors, links)
-    }`,
+<dl class="facts card">${facts(found, links)}</dl>
+<div class="both">${deliveriesOf(found, host.processors, links)}${contentOf(found, links)}</div>`,
   };
 };
 
 /** The raw bytes of an event, to be saved. */
 export const eventBody: View = async ({ parameters, operations }) => {
   const id = parameters["id"] ?? "";
-  return download(await operations.eventBody(id), `${id}.json`);
+  return answerBytes(id, await operations.eventBody(id));
 };
 
 /** Runs an event again. */

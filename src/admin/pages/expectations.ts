@@ -51,9 +51,7 @@ async function show(
 </div>
 </div>
 <form class="filter card" method="post" action="${
-      links.to(
-        "/expectations",
-      )
+      links.to("/expectations")
     }" aria-label="Await a job"> ${part("job_id", "Job", markup`required autocomplete="off"`)} ${
       part("pattern_id", "Pattern, if known", markup`autocomplete="off"`)
     } ${

@@ -20,15 +20,15 @@ export function field(
   issues: readonly IssueJson[],
 ): Html {
   const issue = issues.find(({ path }) => path === name);
-  const common = markup`id="${name}" name="${name}"${more && markup`${more}`}${
-    issue && markup`aria-invalid="true" aria-describedby="${name}-issue"`
+  const common = markup`id="${name}" name="${name}"${more && markup` ${more}`}${
+    issue && markup` aria-invalid="true" aria-describedby="${name}-issue"`
   }`;
   return markup`<div><label for="${name}">${label}</label>${
     options === undefined
       ? markup`<input type="${type}" value="${value}" ${common}>`
       : markup`<select ${common}><option value="">any</option>${
         options.map((option) =>
-          markup`<option${option === value && markup`selected`}>${option}</option>`
+          markup`<option${option === value && markup` selected`}>${option}</option>`
         )
       }</select>`
   }${issue && markup`<p class="bad" id="${name}-issue">${issue.message}</p>`}</div>`;

@@ -33,7 +33,7 @@ export async function answerPage(
 ): Promise<Response> {
   const query = new URL(request.url).searchParams;
   const operations = createOperations(host, context);
-  const visit = { request, query, parameters, host, context, operations, links };
+  const visit = { request, query, parameters, host, context, operations, links, log };
   const late = () => new StorageError("unavailable", "A page was not made in time.");
   const made = await within(make(visit), pageWithinMs, late)
     .catch((error) => explained(error, links, log));
@@ -67,7 +67,9 @@ export async function doFor(
   const foreign = refuseForeign(visit);
   if (foreign !== undefined) return foreign;
   if (!await isAllowed(access, visit.request)) return signInPage(visit.links, back);
-  return await action(visit, await readForm(visit.request));
+  const answer = await action(visit, await readForm(visit.request));
+  visit.log.info("operator's form", { path: new URL(visit.request.url).pathname });
+  return answer;
 }
 
 /** What a form is told that another site sent. Nothing of it was read. */

@@ -51,16 +51,12 @@ function header(links: Links, current: Section | undefined): Html {
 <ul>${
     Object.entries(sections).map(([section, [path, name]]) =>
       markup`<li><a href="${links.to(path)}"${
-        section === current && markup`aria-current="page"`
+        section === current && markup` aria-current="page"`
       }>${name}</a></li>`
     )
   }</ul>
 </nav>
-<form method="post" action="${
-    links.to(
-      "/logout",
-    )
-  }"><button class="plain">Sign out</button></form>
+<form method="post" action="${links.to("/logout")}"><button class="plain">Sign out</button></form>
 </div>
 </header>`;
 }

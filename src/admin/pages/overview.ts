@@ -90,9 +90,7 @@ function concernsOf(stats: StatsJson, isSpooling: boolean, links: Links): readon
           delivery_state: "pending",
         })
       }">Deliveries are due for ${
-        duration(
-          waits,
-        )
+        duration(waits)
       }</a> and nobody runs them: is there a worker, and does it keep up?`,
     ],
     [
@@ -137,9 +135,7 @@ function headline(concerns: readonly Concern[], stats: StatsJson): string {
 
 function firstSteps({ path }: PluginHost): Html {
   return markup`<p class="lead">ImgGo is to send its webhooks to ${
-    mono(
-      path,
-    )
+    mono(path)
   } on this host. They show up here by themselves.</p>`;
 }
 

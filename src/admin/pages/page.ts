@@ -1,4 +1,5 @@
 import type { HandlerContext } from "../../follow-up.ts";
+import type { Logger } from "../../logger.ts";
 import type { Operations } from "../../operations/operations.ts";
 import type { PluginHost } from "../../plugin.ts";
 import type { Html } from "./markup.ts";
@@ -29,6 +30,7 @@ export interface Visit {
   readonly context: HandlerContext | undefined;
   readonly operations: Operations;
   readonly links: Links;
+  readonly log: Logger;
 }
 
 /** Shows something. */

@@ -2,7 +2,6 @@ import { describeError } from "../../describe-error.ts";
 import { WebhookError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import { OperationError, type OperationErrorCode } from "../../operations/operations.ts";
-import { StorageError } from "../../storage/storage.ts";
 import { TooManyAttempts } from "../access.ts";
 import { markup } from "./markup.ts";
 import type { Links } from "./links.ts";
@@ -51,7 +50,8 @@ export function explained(error: unknown, links: Links, log: Logger): Page {
     return problemPage(error.status, "This was not taken", sentence, back);
   }
   log.error("admin page failed", { error: describeError(error) });
-  if (error instanceof StorageError || error instanceof WebhookError) {
+  // What a storage rejects with may be of any type; these are of our own making.
+  if (!(error instanceof TypeError || error instanceof RangeError)) {
     return problemPage(
       503,
       "The storage does not answer",

@@ -42,9 +42,7 @@ export const rejections: View = async ({ query, operations, links }) => {
 <div id="rejections" class="stack" ${isFirst && markup`data-live`}> ${
       data.length > 0 &&
       markup`<form method="post" action="${
-        links.to(
-          "/rejections/reverify",
-        )
+        links.to("/rejections/reverify")
       }"><button class="main" id="reverify">Check again with the current secrets</button></form>`
     } ${list} ${pager("/rejections", asked, next_cursor, links, parts)}</div>`,
   };

@@ -20,7 +20,7 @@ export function signInPage(links: Links, next: string, isWrong = false): Page {
 <div><label for="token">Token</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus${
       isWrong &&
-      markup`aria-invalid="true" aria-describedby="wrong"`
+      markup` aria-invalid="true" aria-describedby="wrong"`
     }></div> ${
       isWrong &&
       markup`<p id="wrong" class="bad" role="alert">This is not the token. It was set where the receiver was started.</p>`

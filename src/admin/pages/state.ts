@@ -51,9 +51,7 @@ export const overdueState = (): Html => told(["bad", "triangle"], "overdue");
 /** A delivery in a few letters: its processor, with the state as a shape, and for who hears it. */
 export function deliveryMark(processor: string, state: DeliveryState): Html {
   return markup`<span class="state ${deliveries[state][0]}">${
-    shape(
-      deliveries[state][1],
-    )
+    shape(deliveries[state][1])
   }<bdi>${processor}</bdi><span class="unseen">: ${state}</span></span>`;
 }
 

@@ -60,7 +60,7 @@ dt{color:var(--soft);font-size:.85rem}
 .state{display:inline-flex;align-items:center;gap:.4rem;font-size:.9rem;font-weight:550;white-space:nowrap}
 .state svg,.mark{width:1em;height:1em;flex:none;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
 .mark{width:1.5rem;height:1.5rem}
-.note{display:flex;gap:.8rem;align-items:center;padding:.8rem 1.25rem}
+.note,.rows>.note{display:flex;gap:.8rem;align-items:center;padding:.8rem 1.25rem}
 .note .mark{width:1.1rem;height:1.1rem}
 .rows>li{position:relative;display:grid;gap:.15rem 1.25rem;align-items:center;padding:.8rem 1.25rem;border-top:1px solid var(--line)}
 .rows>li:first-child{border-top:0}
@@ -99,22 +99,29 @@ button:hover,.button:hover{border-color:var(--accent);color:var(--accent)}
 .attempts .state svg{position:absolute;left:calc(-.5em - 1px);background:var(--card);width:1.1em;height:1.35em}
 pre{white-space:pre-wrap;background:var(--page);border:1px solid var(--line);border-radius:.5rem;padding:.6rem .8rem;max-height:28rem;overflow:auto}
 .tree{font:13px/1.8 var(--mono)}
-.tree ul ul{margin-left:.3rem;padding-left:1rem;border-left:1px solid var(--line)}
+.tree li>span{display:block;padding-left:1.05rem}
+.tree details>ul{margin-left:.3rem;padding-left:0;border-left:1px solid var(--line)}
+.tree li li{padding-left:.7rem}
 .string{white-space:pre-wrap}
 .key,.tree summary .soft{color:var(--soft)}
 .string{color:var(--ok)}.number{color:var(--accent)}.other{color:var(--warn)}
 summary{cursor:pointer;width:fit-content}
 summary:hover{color:var(--accent)}
-.both{display:grid;gap:1.75rem 1.25rem;align-items:start;grid-template-columns:repeat(auto-fit,minmax(min(100%,25rem),1fr))}
+.both{display:grid;gap:1.75rem 1.25rem;align-items:start;grid-template-columns:minmax(0,5fr) minmax(0,6fr)}
+.both>:only-child{grid-column:1/-1}
+.both .split:first-child{min-height:2.4rem}
 .login{max-width:25rem;margin:12vh auto 0;width:100%}
 @media(max-width:46rem){
 main{padding-top:1.5rem!important;gap:1.25rem}
 .wide{padding:0 1rem}
 .bar .wide{padding-top:.4rem;gap:0 1rem}
-.bar ul{justify-content:space-between;font-size:.8rem;gap:0}
+.bar ul{flex-wrap:nowrap;overflow-x:auto;font-size:.85rem;gap:0}
+.both{grid-template-columns:minmax(0,1fr)}
 .facts{grid-template-columns:1fr 1fr;gap:1rem}
 .bar nav{order:3;flex-basis:100%}
 .bar form{margin-left:auto}
+form.filter{grid-template-columns:1fr 1fr}
+form.filter>:has([type=datetime-local]),form.filter>.line{grid-column:1/-1}
 .bar li a{padding:.4rem .45rem}
 button{white-space:normal}
 .rows>li{padding:.8rem 1rem}
