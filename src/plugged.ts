@@ -15,9 +15,18 @@ export interface Additions {
 // They are written for people who look on: nothing may wait for them longer.
 const flushWithinMs = 400;
 
-/** Plugs each into the receiver. */
+/**
+ * Plugs each into the receiver.
+ *
+ * @throws {TypeError} where the webhook has a path that a plugin answers.
+ */
 export function plugIn(plugins: readonly Plugin[], host: PluginHost): Additions {
   const plugged = plugins.map((plugin) => plugin(host));
+  const taken = plugged.flatMap(({ routes = [] }) => routes)
+    .find(({ path }) => host.basePath + path === host.path);
+  if (taken !== undefined) {
+    throw new TypeError(`createReceiver(): path: expected another one than ${taken.path}.`);
+  }
   const gathering = plugged.filter(({ flush }) => flush !== undefined);
   const flush = async () => {
     await Promise.allSettled(gathering.map(async (each) => {

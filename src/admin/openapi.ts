@@ -1,10 +1,10 @@
-import { toJsonSchemaDefs } from "@valibot/to-json-schema";
 import type { GenericSchema } from "valibot";
 import { answerSchemas } from "../operations/answer-schemas.ts";
 import { requestSchemas } from "../operations/request-schemas.ts";
 import type { PluginHost } from "../plugin.ts";
 import { type ApiErrorCode, apiErrors } from "./api-error.ts";
 import { type Call, calls } from "./calls.ts";
+import { formOf } from "./openapi/form.ts";
 import { describeError, describeIssues, inJson, type Json } from "./openapi/json-schema.ts";
 import { describeWebhook, webhookSchemas } from "./openapi/webhook.ts";
 
@@ -50,20 +50,12 @@ function schemas(): Record<string, Json> {
   const named = (
     schemas: Readonly<Record<string, GenericSchema>>,
     nameOf: (name: string) => string,
-  ) => Object.entries(schemas).map(([name, schema]) => [nameOf(name), schema] as const);
-  const definitions = Object.fromEntries([
+  ) => Object.entries(schemas).map(([name, schema]) => [nameOf(name), formOf(schema)] as const);
+  return Object.fromEntries([
     ...named(answerSchemas, answerName),
     ...named(requestSchemas, requestName),
-    ...Object.entries(webhookSchemas),
+    ...named(webhookSchemas, (name) => name),
   ]);
-  return toJsonSchemaDefs(definitions, {
-    target: "draft-2020-12",
-    // What stands last in a pipe says what is meant; before it other forms are made into that.
-    typeMode: "output",
-    // Their rules have no counterpart in JSON Schema.
-    ignoreActions: ["check", "transform"],
-    overrideRef: ({ referenceId }) => `#/components/schemas/${referenceId}`,
-  }) as Record<string, Json>;
 }
 
 function describePaths(): Json {

@@ -423,6 +423,11 @@ describe("a call", () => {
     expect(await ask("GET", "/nothing")).toMatchObject({ status: 404 });
   });
 
+  test("is nowhere where the webhook is", () => {
+    expect(() => setUpAdmin({ path: "/admin/api/stats" }))
+      .toThrow("createReceiver(): path: expected another one than /admin/api/stats.");
+  });
+
   test("is below the receiver's basePath", async () => {
     const { receiver } = setUpAdmin({ basePath: "/hooks" });
     const url = "http://receiver.test/hooks/admin/api/stats";

@@ -66,6 +66,9 @@ describe("dev and trigger", () => {
   test("dev prints its URLs and the next command, listens on this machine only, and keeps its secret", async () => {
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/webhook$/);
     expect(dev.output()).toMatch(/Webhook +http:\/\/127\.0\.0\.1:\d+\/webhook\n/);
+    expect(dev.output()).toMatch(
+      /Admin +http:\/\/127\.0\.0\.1:\d+\/admin\n +Token +[0-9a-f]{48}\n/,
+    );
     const file = join(cwd, ".imggo-webhooks", "dev.json");
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect((await stat(join(cwd, "imggo-webhooks.db"))).size).toBeGreaterThan(0);
