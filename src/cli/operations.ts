@@ -84,14 +84,15 @@ function textOf(issues: OperationError["issues"]): string {
 /** As a server of the same settings does it, but for the processing. */
 function onStorage(open: OpenStorage, secrets: readonly string[] | undefined): Operations {
   const { storage, processors, spool } = open;
-  const { expect, reverify, drain } = quietReceiver(open, { ...(secrets && { secrets }) });
+  // Made where it is needed: what just looks on takes no more than a storage.
+  const receiver = () => quietReceiver(open, { ...(secrets && { secrets }) });
   const operations = createOperations({
     storage,
     processors: Object.keys(processors),
     role: "receiver",
-    expect,
-    reverify,
-    drain,
+    expect: (jobId, options) => receiver().expect(jobId, options),
+    reverify: (options) => receiver().reverify(options),
+    drain: (options) => receiver().drain(options),
     workSoon() {},
   });
   if (spool === undefined) return operations;

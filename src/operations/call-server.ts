@@ -73,10 +73,10 @@ export function createCaller({ url, token, fetch, onWait }: Server & {
     } catch (error) {
       if (error instanceof ServerError) throw error;
       // No `cause`: nobody knows what a `fetch` keeps in its errors.
+      const reason = describeError(error).replaceAll(token, "[hidden]").replace(/\.$/, "");
       throw new ServerError(
         "unreachable",
-        `No answer from ${base}: ${describeError(error).replaceAll(token, "[hidden]")}. Does a ` +
-          "server run there?",
+        `No answer from ${base}: ${reason}. Does a server run there?`,
       );
     } finally {
       controller.abort();

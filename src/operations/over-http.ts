@@ -40,7 +40,11 @@ export function operationsOverHttp(options: OverHttpOptions): Operations {
     listEvents: async (request) => await ask("listEvents", get(["events"], request)),
     getEvent: async (id) => await ask("getEvent", get(["events", eventSegment(id)])),
     eventBody: async (id) =>
-      await caller.attachment(get(["events", eventSegment(id), "body"]), timeoutMs),
+      await caller.attachment(
+        get(["events", eventSegment(id), "body"]),
+        // It may be as large as a receiver is set to take.
+        10 * timeoutMs,
+      ),
     redeliver: async (id, request) =>
       await ask("redeliver", post(["events", eventSegment(id), "redeliver"], request)),
     redrive: async (request) => await ask("redrive", post(["redrive"], request)),

@@ -312,7 +312,14 @@ test("rejections are told, and taken once the secret is right", async () => {
   });
   const { call } = setUpAdmin({ storage });
   expect((await call("/rejections/reverify", "")).body)
-    .toEqual({ checked: 1, accepted: 1, duplicates: 0, left: 0, complete: true });
+    .toEqual({
+      checked: 1,
+      accepted: 1,
+      duplicates: 0,
+      left: 0,
+      complete: true,
+      next_cursor: null,
+    });
   expect((await call("/events?job_id=j-1")).body.data).toHaveLength(1);
 });
 

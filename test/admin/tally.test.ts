@@ -30,7 +30,7 @@ function activity() {
 
 const none = { accepted: 0, duplicates: 0, rejected: 0, dead: 0 };
 const accepted = { event: "e", state: "accepted", origin: "webhook", durationMs: 1 } as const;
-const refused = { status: 401, code: "invalid_signature", durationMs: 1 };
+const refused = { status: 401, code: "invalid_signature", durationMs: 1 } as const;
 
 test("a receiver's stats tell what was accepted, repeated, rejected and given up", async () => {
   const storage = memoryStorage();

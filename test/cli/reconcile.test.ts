@@ -81,10 +81,12 @@ describe("expect", () => {
     [["expect", "job_1", "--deadline", "soon"]],
     [["expect", "job_1", "--deadline", "9999d"]],
     [["expect", "job\u0001"]],
+    [["expect", "job_1", "--config", "odd.mjs"]],
     [["reconcile", "--job", "job\u0001"]],
     [["reconcile", "--since", "soon"]],
   ])("ends with 2: %j", async (args) => {
     await prepareStorage(join(folder, "events.db"), []);
+    await writeFile(join(folder, "odd.mjs"), "export default { processors: { a: 5 } };");
     expect((await run(...args)).code).toBe(2);
   });
 });

@@ -74,6 +74,16 @@ describe("stats", () => {
     });
   });
 
+  test("counts what waits in the spool, where there is one", async () => {
+    await prepareStorage(join(folder, "spool.db"), [{ processors: ["a"] }, { processors: ["a"] }]);
+    const spooled = async (spool: string) => {
+      const env = { STORAGE_URL: "sqlite:events.db", SPOOL_URL: `sqlite:${spool}.db` };
+      return JSON.parse((await run(["stats", "--json"], env)).output).spooled;
+    };
+    expect(await spooled("spool")).toBe(2);
+    expect(await spooled("none")).toBe(0);
+  });
+
   test("needs no secret, and takes the storage of a configuration", async () => {
     await writeFile(
       join(folder, "own.mjs"),

@@ -2,6 +2,7 @@ import { createReceiver, type ReceiverOptions, type Storage } from "imggo-webhoo
 import { admin } from "imggo-webhooks/admin";
 import { sqliteStorage } from "imggo-webhooks/storage/sqlite";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { listen } from "../../src/entry/listen/node.ts";
 import { createOperations } from "../../src/operations/on-storage.ts";
 import type { Operations } from "../../src/operations/operations.ts";
 import { operationsOverHttp } from "../../src/operations/over-http.ts";
@@ -222,4 +223,28 @@ describe("operationsOverHttp() does what the storage does", () => {
 test("operationsOverHttp() says that there is no admin API", async () => {
   const { remote } = setUp({ plugins: [] });
   await expect(remote.stats()).rejects.toMatchObject({ name: "ServerError", code: "no_admin" });
+});
+
+test("operationsOverHttp() takes the token to no other server", async () => {
+  const reached: string[] = [];
+  const other = await listen(async (request) => {
+    reached.push(request.url);
+    return await Promise.resolve(Response.json({}));
+  }, { hostname: "127.0.0.1", port: 0 });
+  const target = `http://127.0.0.1:${other.port}/`;
+  const leading = await listen(
+    () => Promise.resolve(new Response(null, { status: 307, headers: { Location: target } })),
+    { hostname: "127.0.0.1", port: 0 },
+  );
+  onTestFinished(async () => {
+    await Promise.all([other.close(), leading.close()]);
+  });
+  const { stats, expect: expectJob } = operationsOverHttp({
+    url: `http://127.0.0.1:${leading.port}`,
+    token,
+  });
+  for (const call of [stats(), expectJob({ job_id: "job_1", deadline_s: 1 })]) {
+    await expect(call).rejects.toThrow(/a redirect to http:\/\/127\.0\.0\.1:\d+, which is not/);
+  }
+  expect(reached).toEqual([]);
 });

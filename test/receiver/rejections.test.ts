@@ -214,6 +214,33 @@ describe("reverify()", () => {
     expect(await keptBy(storage)).toEqual([]);
   });
 
+  test("goes on where its budget ended, and checks each just once", async () => {
+    const { receiver, storage } = setUp();
+    for (const job of numbers(45)) {
+      const signed = job % 3 === 0 ? forged(payloadOf(job)) : signedRequest(payloadOf(job), {
+        secret: right,
+      });
+      await receiver.fetch(await signed);
+    }
+    await receiver.stop();
+    const again = receiverWith({ storage });
+    const first = await again.reverify({ budgetMs: 0 });
+    expect(first).toEqual({
+      checked: 20,
+      accepted: expect.any(Number),
+      duplicates: 0,
+      left: expect.any(Number),
+      nextCursor: expect.any(String),
+    });
+    const second = await again.reverify({ budgetMs: 0, cursor: first.nextCursor ?? "" });
+    expect(second.checked).toBe(20);
+    const last = await again.reverify({ cursor: second.nextCursor ?? "" });
+    expect(last.checked).toBe(5);
+    expect(last).not.toHaveProperty("nextCursor");
+    expect(first.accepted + second.accepted + last.accepted).toBe(30);
+    expect(await keptBy(storage)).toHaveLength(15);
+  });
+
   test("can be broken off, by a failure too, and is finished by the next", async () => {
     const { receiver, storage } = setUp();
     for (const job of numbers(6)) {
