@@ -87,7 +87,7 @@ for (const [name, command] of Object.entries(runtimes)) {
       [
         "tables of a newer version",
         (url) => url.replace(/postgres$/, "newer"),
-        /newer version: expected 1 or older, got 7\. Update imggo-webhooks\./,
+        /newer version: expected \d or older, got 7\. Update imggo-webhooks\./,
       ],
     ])("ends with 1 and one line that says what is wrong: %s", async (_, change, expected) => {
       const cwd = await newFolder();

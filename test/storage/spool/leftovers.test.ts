@@ -90,7 +90,7 @@ describe("withSpool() over a spool that is not empty", () => {
     });
     const repeat = await storage.accept(repeatOf(first));
     expect(repeat).toMatchObject({ id: first.id, duplicate: true });
-    expect(await storage.ping()).toEqual({ spooling: true });
+    expect(await storage.ping()).toEqual({ spooling: true, spooled: 2 });
     expect(await stored()).toEqual([]);
     time += 601_000;
     await allMoved();

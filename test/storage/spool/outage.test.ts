@@ -16,7 +16,7 @@ describe("withSpool() in an outage", () => {
       const before = await acceptMany(3);
       broken.is(outage);
       const during = await acceptMany(120);
-      expect(await storage.ping()).toEqual({ spooling: true });
+      expect(await storage.ping()).toEqual({ spooling: true, spooled: 120 });
       expect(await stored()).toEqual(before);
       broken.is("works");
       await allMoved();
@@ -277,7 +277,7 @@ describe("withSpool() in an outage", () => {
     full = true;
     broken.is("works");
     await vi.waitFor(() => expect(log.of("the spool fails")).toHaveLength(1), 5_000);
-    expect(await storage.ping()).toEqual({ spooling: true });
+    expect(await storage.ping()).toMatchObject({ spooling: true });
     full = false;
     await allMoved();
     expect(await storage.ping()).toBeUndefined();
