@@ -17,7 +17,7 @@ export async function accept(
     bind("addEvent", key, id, state, event.event, jobId, patternId, receivedAt, body),
   ];
   if (state === "accepted" && jobId !== null) statements.push(bind("fulfil", jobId));
-  if (event.traceParent !== null) statements.push(bind("addTrace", id, event.traceParent));
+  if (event.traceParent) statements.push(bind("addTrace", id, event.traceParent));
   if (event.processors.length > 0) {
     statements.push(bind("addDeliveries", id, JSON.stringify(event.processors), time));
   }

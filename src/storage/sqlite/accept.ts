@@ -25,7 +25,7 @@ export function accept(connection: Connection, event: NewEvent, time: number): A
     event.body,
   );
   if (added === undefined) throw new Error("SQLite returned no row of an insert.");
-  if (event.traceParent !== null) connection.run("addTrace", added.seq, event.traceParent);
+  if (event.traceParent) connection.run("addTrace", added.seq, event.traceParent);
   if (!late) {
     for (const processor of event.processors) {
       connection.run("addDelivery", added.seq, processor, time);

@@ -2,7 +2,7 @@ import type { Outcome } from "imggo-webhooks";
 import { expect } from "vitest";
 import { newEvent, type NewEventFields, receivedAt, repeatOf } from "../../support/new-event.ts";
 import type { Test } from "../contract.ts";
-import { claimedIds, claimOne, day, hour, minute, nothing, request } from "./calls.ts";
+import { acceptNew, claimedIds, claimOne, day, hour, minute, nothing, request } from "./calls.ts";
 
 /** What is deleted, and what is remembered of it. */
 export function pruneTests(test: Test): void {
@@ -103,5 +103,16 @@ export function pruneTests(test: Test): void {
     expect(await storage.prune(later)).toBe(0);
     const repeat = await storage.accept(repeatOf(event));
     expect(repeat).toMatchObject({ id: event.id, duplicate: true });
+  });
+
+  test("prune() takes the trace with the event", async ({ storage }) => {
+    const traceParent = `00-${"1".repeat(32)}-${"2".repeat(16)}-01`;
+    const traced = await newEvent({ processors: [], traceParent });
+    await storage.accept(traced);
+    expect(await storage.get(traced.id)).toMatchObject({ traceParent });
+    expect(await storage.prune({ receivedBefore: traced.receivedAt + 1, limit: 10 })).toBe(1);
+    const later = await acceptNew(storage);
+    expect(await storage.get(later)).toMatchObject({ traceParent: null });
+    expect(await storage.claim(request())).toMatchObject({ claims: [{ traceParent: null }] });
   });
 }

@@ -23,11 +23,13 @@ beforeAll(async () => {
     CREATE TEMP TABLE numbers AS WITH RECURSIVE numbers (n) AS
       (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${count}) SELECT n FROM numbers;
     INSERT INTO events (seq, id, key, state, event, pattern_id, received_at, body)
-      SELECT n, 'evt_' || n, 'key_' || n, 'accepted', 'job.succeeded',
+      SELECT n, 'evt_' || n, 'key_' || n, 'accepted',
+        iif(n % 3000 = 1, 'job.failed', 'job.succeeded'),
         iif(n % 4000 = 1, 'rare', 'common'), 1000000 + iif(n = 1, 20000, n), x'' FROM numbers;
     INSERT INTO keys (key, event_id) SELECT 'key_' || n, 'evt_' || n FROM numbers;
     INSERT INTO deliveries (event_seq, processor, due_at, state)
-      SELECT n, 'a', 0, iif(n % 4000 = 1, 1, 2) FROM numbers;
+      SELECT n, 'a', 0, CASE n % 4000 WHEN 1 THEN 1 WHEN 2 THEN 0 WHEN 3 THEN 3 ELSE 2 END
+        FROM numbers;
     COMMIT`);
   database.close();
 });
@@ -55,8 +57,20 @@ const downTo = (from: number, to: number) =>
   Array.from({ length: from - to + 1 }, (_, index) => from - index);
 
 const filters: readonly (readonly [string, EventFilter, readonly number[], mostPages: number])[] = [
-  ["a pattern", { patternId: "rare" }, rare, 7],
-  ["a delivery's state", { deliveryState: "running" }, rare, 7],
+  ["a pattern", { patternId: "rare" }, rare, 1],
+  ["an event's name", { event: "job.failed" }, [9_001, 6_001, 3_001, 1], 1],
+  ["what runs", { deliveryState: "running" }, rare, 1],
+  ["what waits", { deliveryState: "pending" }, [8_002, 4_002, 2], 1],
+  ["what is dead", { deliveryState: "dead" }, [8_003, 4_003, 3], 1],
+  ["a name of a pattern", { patternId: "common", event: "job.failed" }, [9_001, 6_001, 3_001], 1],
+  ["a pattern of a name", { patternId: "rare", event: "job.succeeded" }, [8_001, 4_001], 1],
+  ["a state of a pattern", { patternId: "common", deliveryState: "pending" }, [8_002, 4_002, 2], 1],
+  [
+    "a pattern at a time",
+    { patternId: "common", receivedAfter: 1_000_100, receivedBefore: 1_000_110 },
+    downTo(109, 100),
+    1,
+  ],
   ["a few moments", { receivedAfter: 1_000_100, receivedBefore: 1_000_200 }, downTo(199, 100), 1],
   ["the latest", { receivedAfter: 1_011_999 }, [12_000, 11_999, 1], 7],
   ["the first", { receivedBefore: 1_000_004 }, [3, 2], 1],

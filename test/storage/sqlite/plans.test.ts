@@ -26,10 +26,12 @@ const firstSteps: Readonly<Partial<Record<StatementName, RegExp>>> = {
   ofOtherName: /COVERING INDEX events_other_name \(event=\? AND rowid>\? AND rowid<\?\)/,
   ofJob: /INDEX events_job \(job_id=\?\)[^]*INDEX events_other_job \(job_id=\? AND rowid>\? AND/,
   withDeliveries: /SEARCH deliveries USING PRIMARY KEY \(event_seq>\? AND event_seq<\?\)/,
+  withOpenOnes: /SCAN deliveries USING COVERING INDEX deliveries_due/,
   withDeadOnes: /COVERING INDEX deliveries_dead_event \(event_seq>\? AND event_seq<\?\)/,
   countDead: /^SEARCH deliveries USING COVERING INDEX deliveries_dead \(due_at>\? AND due_at<\?\)/,
   countDeadOfError:
     /^SEARCH deliveries USING COVERING INDEX deliveries_dead_error \(last_error=\? AND due_at>\?/,
+  redriveOfError: /^SEARCH deliveries[^]*deliveries_dead_error \(last_error=\? AND due_at>\?/,
   redrive: /^SEARCH deliveries USING PRIMARY KEY \(event_seq=\? AND processor=\?\)/,
   expectations: /^SEARCH expectations USING INDEX expectations_deadline \(deadline_at>\?\)$/,
   toAsk: /^SEARCH expectations USING INDEX expectations_ask \(ask_at<\?\)$/,
@@ -45,6 +47,20 @@ test("lists and redriving look at indexes, and at a bounded part of a table", ()
     const deliveries = deliveriesOfFilteredPages[`${name}Deliveries` as never] as string;
     if (deliveries) expect(plan(deliveries).filter((step) => wholeTable.test(step))).toEqual([]);
   }
+});
+
+test("the sizes of what a list may look at are counted on indexes", () => {
+  const steps = planner()(sqlOf.sizes).filter((step) => /(?:events|deliveries) /.test(step));
+  expect(steps).toHaveLength(5);
+  expect(steps.filter((step) => !step.includes("COVERING INDEX"))).toEqual([]);
+});
+
+test("deadGroups() finds the last of the dead without sorting them all", () => {
+  const steps = planner()(sqlOf.deadGroups);
+  expect(steps).toContain("SCAN deliveries USING INDEX deliveries_dead");
+  // Of the groups, and not of what they are made of.
+  expect(steps.filter((step) => step.includes("TEMP B-TREE")))
+    .toEqual(["USE TEMP B-TREE FOR GROUP BY", "USE TEMP B-TREE FOR ORDER BY"]);
 });
 
 test("stats() counts on indexes; deliveries are small", () => {
