@@ -408,6 +408,22 @@ describe("sqliteStorage() and what it tells SQLite", () => {
     expect(repeat).toMatchObject({ id: kept.id, duplicate: true });
   });
 
+  test("a delivery that is tried without end holds no more than 20 attempts", async () => {
+    const path = await newPath();
+    const storage = open(path);
+    await storage.accept(await newEvent());
+    for (let count = 0; count < 22; count++) {
+      const { claims: [claim] } = await storage.claim({ ...request, maxAttempts: 100 });
+      if (claim === undefined) throw new Error("nothing was claimed");
+      await storage.settle(claim, { kind: "retry", afterMs: 0, error: "no" });
+    }
+    const database = new DatabaseSync(path);
+    const history = database.prepare("SELECT history FROM deliveries").get()?.["history"];
+    database.close();
+    expect(JSON.parse(String(history)).map(([attempt]: [number]) => attempt))
+      .toEqual(Array.from({ length: 20 }, (_, index) => index + 3));
+  });
+
   test("a commit is synced ahead of its answer, and no wait blocks", async () => {
     const prepare = vi.spyOn(DatabaseSync.prototype, "prepare");
     onTestFinished(() => prepare.mockRestore());

@@ -72,6 +72,7 @@ const filters: readonly (readonly [string, EventFilter, readonly number[], mostP
     1,
   ],
   ["a few moments", { receivedAfter: 1_000_100, receivedBefore: 1_000_200 }, downTo(199, 100), 1],
+  ["a while", { receivedAfter: 1_010_000, receivedBefore: 1_011_000 }, downTo(10_999, 10_000), 2],
   ["the latest", { receivedAfter: 1_011_999 }, [12_000, 11_999, 1], 7],
   ["the first", { receivedBefore: 1_000_004 }, [3, 2], 1],
   ["most", { receivedAfter: 1_001_000 }, [...downTo(12_000, 1_000), 1], 24],
