@@ -19,7 +19,7 @@ export interface ReadPage {
   readonly errors: readonly string[];
 }
 
-/** Pages, and who is signed in to them. */
+/** Pages, and who is signed in to them; deliveries run when the test drains them. */
 export interface PagesUnderTest extends AdminUnderTest {
   readonly get: (path: string, headers?: Record<string, string>) => Promise<ReadPage>;
   /** Sends a form as a browser does from a page of ours. */
@@ -33,7 +33,8 @@ export interface PagesUnderTest extends AdminUnderTest {
 export async function pagesUnderTest(
   options: Parameters<typeof adminUnderTest>[0] = {},
 ): Promise<PagesUnderTest> {
-  const admin = adminUnderTest(options);
+  // With `notify` nothing is worked off by itself: a test drains.
+  const admin = adminUnderTest({ notify: async () => {}, ...options });
   onTestFinished(() => admin.receiver.stop());
   let cookie = "";
   const ask = async (path: string, init: RequestInit) =>
