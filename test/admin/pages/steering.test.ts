@@ -47,7 +47,7 @@ describe("the overview", () => {
   test("names what is not well, and leads there", async () => {
     const storage = memoryStorage();
     const pages = await pagesUnderTest({
-      storage: { ...storage, ping: async () => ({ spooling: true, spooled: 7 }) },
+      storage: { ...storage, ping: () => Promise.resolve({ spooling: true, spooled: 7 }) },
       processors: {
         fails: () => {
           throw new PermanentError("no");
