@@ -2,7 +2,7 @@ import axe from "axe-core";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { listen } from "../../src/entry/listen/node.ts";
-import { adminUnderTest, switchable, token } from "../support/admin-under-test.ts";
+import { adminUnderTest, switchable, token } from "../support/receiver-with-pages.ts";
 import { launchBrowser } from "../support/browser.ts";
 
 let browser: Browser;
