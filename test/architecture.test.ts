@@ -167,6 +167,12 @@ describe("src", () => {
       .toEqual([]);
   });
 
+  test("only markup.ts imports hono, by which pages escape: it says what may be put into one", () => {
+    const named = breaches(files, (name) => packageOf(name) === "hono");
+    expect([...new Set(named.map((breach) => breach.split(" ")[0]))])
+      .toEqual(["src/admin/pages/markup.ts"]);
+  });
+
   test("the receiver knows nothing of what operators get", () => {
     const receiver = core.filter((file) => !isForOperators(file));
     expect(breaches(receiver, (name) => forOperators.test(name))).toEqual([]);

@@ -2,7 +2,7 @@ import axe from "axe-core";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { listen } from "../../src/entry/listen/node.ts";
-import { adminUnderTest, switchable, token } from "../support/receiver-with-pages.ts";
+import { pagedReceiver, switchable, token } from "../support/paged-receiver.ts";
 import { launchBrowser } from "../support/browser.ts";
 
 let browser: Browser;
@@ -20,7 +20,7 @@ const job = (id: string, result: unknown = { total: 12.5, lines: [{ text: "Käse
 /** A receiver that listens, with something of each kind in it. */
 async function deploy() {
   const sink = switchable();
-  const admin = adminUnderTest({
+  const admin = pagedReceiver({
     processors: { invoices: sink.processor, archive: () => {} },
     worker: { pollMs: 20 },
   });

@@ -1,6 +1,6 @@
 import { type DefaultTreeAdapterTypes, parse } from "parse5";
 import { expect, onTestFinished } from "vitest";
-import { type AdminUnderTest, adminUnderTest, token } from "./receiver-with-pages.ts";
+import { type PagedReceiver, pagedReceiver, token } from "./paged-receiver.ts";
 
 export const origin = "http://localhost";
 
@@ -20,7 +20,7 @@ export interface ReadPage {
 }
 
 /** Pages, and who is signed in to them; deliveries run when the test drains them. */
-export interface PagesUnderTest extends AdminUnderTest {
+export interface PagesUnderTest extends PagedReceiver {
   readonly get: (path: string, headers?: Record<string, string>) => Promise<ReadPage>;
   /** Sends a form as a browser does from a page of ours. */
   readonly post: (
@@ -31,10 +31,10 @@ export interface PagesUnderTest extends AdminUnderTest {
 }
 
 export async function pagesUnderTest(
-  options: Parameters<typeof adminUnderTest>[0] = {},
+  options: Parameters<typeof pagedReceiver>[0] = {},
 ): Promise<PagesUnderTest> {
   // With `notify` nothing is worked off by itself: a test drains.
-  const admin = adminUnderTest({ notify: async () => {}, ...options });
+  const admin = pagedReceiver({ notify: async () => {}, ...options });
   onTestFinished(() => admin.receiver.stop());
   let cookie = "";
   const ask = async (path: string, init: RequestInit) =>

@@ -38,7 +38,7 @@ svg{display:block}
 .bar .wide{display:flex;flex-wrap:wrap;align-items:center;gap:0 1.75rem;min-height:3.5rem}
 .bar nav{flex:1}
 .bar ul{display:flex;flex-wrap:wrap;gap:0 .25rem;margin:0 -.7rem}
-.bar li a{display:block;padding:.45rem .7rem;margin:.35rem 0;color:var(--soft);text-decoration:none}
+.bar li a{display:block;padding:.45rem .7rem;margin:.35rem 0;color:var(--soft);text-decoration:none;white-space:nowrap}
 .bar li a:hover{color:var(--text)}
 .bar li a[aria-current]{color:var(--accent);background:var(--wash);font-weight:600}
 .brand{display:flex;align-items:center;gap:.55rem;color:var(--text);text-decoration:none;font-weight:650}
@@ -115,7 +115,7 @@ summary:hover{color:var(--accent)}
 main{padding-top:1.5rem!important;gap:1.25rem}
 .wide{padding:0 1rem}
 .bar .wide{padding-top:.4rem;gap:0 1rem}
-.bar ul{flex-wrap:nowrap;overflow-x:auto;font-size:.85rem;gap:0}
+.bar ul{font-size:.85rem;gap:0}
 .both{grid-template-columns:minmax(0,1fr)}
 .facts{grid-template-columns:1fr 1fr;gap:1rem}
 .bar nav{order:3;flex-basis:100%}

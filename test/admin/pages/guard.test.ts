@@ -1,7 +1,7 @@
 import { StorageError } from "imggo-webhooks";
 import { memoryStorage } from "imggo-webhooks/storage/memory";
 import { describe, expect, test } from "vitest";
-import { token } from "../../support/receiver-with-pages.ts";
+import { token } from "../../support/paged-receiver.ts";
 import {
   attribute,
   origin,

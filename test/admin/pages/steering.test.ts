@@ -1,7 +1,7 @@
 import { PermanentError } from "imggo-webhooks";
 import { memoryStorage } from "imggo-webhooks/storage/memory";
 import { describe, expect, test } from "vitest";
-import { switchable } from "../../support/receiver-with-pages.ts";
+import { switchable } from "../../support/paged-receiver.ts";
 import {
   attribute,
   type PagesUnderTest,

@@ -14,7 +14,7 @@ import { secret, signedRequest } from "./signed-request.ts";
 export const token = "a token only for these tests";
 
 /** A receiver with pages, and what a test does with it. */
-export interface AdminUnderTest {
+export interface PagedReceiver {
   readonly receiver: Receiver;
   readonly storage: Storage;
   /** Sends this, signed; the id under which it is stored. */
@@ -23,7 +23,7 @@ export interface AdminUnderTest {
   readonly forge: (payload: unknown) => Promise<void>;
 }
 
-export function adminUnderTest(options: Partial<ReceiverOptions> = {}): AdminUnderTest {
+export function pagedReceiver(options: Partial<ReceiverOptions> = {}): PagedReceiver {
   const { storage = memoryStorage(), basePath = "" } = options;
   const receiver = createReceiver({
     secret,
