@@ -85,7 +85,7 @@ describe("d1Storage() and its tables", () => {
   test("the tables are those of the SQLite storage", async () => {
     await d1Storage(d1.database).ping();
     const file = new DatabaseSync(":memory:");
-    for (const migration of migrations) file.exec(migration);
+    for (const statement of migrations.flat()) file.exec(statement);
     const schema = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL " +
       "AND name NOT LIKE 'imggo%' AND substr(name, 1, 1) <> '_' ORDER BY name";
     const plain = (rows: unknown) => JSON.stringify(rows).replace(/(?:--.*?\\n|\\n|\s)+/g, " ");
@@ -103,7 +103,7 @@ describe("d1Storage() and its tables", () => {
       await execute(
         "CREATE TABLE imggo_webhooks_migrations (version INTEGER PRIMARY KEY) STRICT",
         ...seen.map((_, index) => `INSERT INTO imggo_webhooks_migrations VALUES (${index + 1})`),
-        ...seen.flatMap(statements),
+        ...seen.flat(),
         ...statements(rows),
       );
       await expectKept(d1Storage(d1.database, clock));
@@ -256,7 +256,7 @@ describe("d1Storage() and the limits of D1", () => {
 
   test("no call on the way of an event scans a table or sorts", () => {
     const file = new DatabaseSync(":memory:");
-    for (const migration of migrations) file.exec(migration);
+    for (const statement of migrations.flat()) file.exec(statement);
     // What an operator asks for: `sqlite/plans.test.ts` looks how.
     const filtered = [filteredPages, deliveriesOfFilteredPages].flatMap(Object.keys);
     const ofOperators = [...filtered, "received", "sizes", "deadGroups", "stats"];

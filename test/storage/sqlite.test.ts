@@ -216,7 +216,7 @@ for (const { version, name, rows, clock, expectKept } of earlierVersions) {
     const path = await newPath();
     execute(
       path,
-      `PRAGMA journal_mode = WAL; ${migrations.slice(0, version).join(";")}; ${rows};
+      `PRAGMA journal_mode = WAL; ${migrations.slice(0, version).flat().join(";")}; ${rows};
        PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${version}`,
     );
     const storages = [open(path, clock), open(path, clock)] as const;

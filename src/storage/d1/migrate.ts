@@ -19,7 +19,7 @@ export async function migrate(database: D1Database): Promise<void> {
       ...(version === 0 ? [`CREATE TABLE ${versions} (version INTEGER PRIMARY KEY) STRICT`] : []),
       ...migrations.slice(version).flatMap((migration, index) => [
         `INSERT INTO ${versions} VALUES (${version + index + 1})`,
-        ...statementsOf(migration),
+        ...migration,
       ]),
     ];
     try {
@@ -49,10 +49,4 @@ async function versionOf(database: D1Database): Promise<number> {
     );
   }
   return version;
-}
-
-/** The statements of a migration: D1 prepares one at a time. */
-function statementsOf(migration: string): string[] {
-  return migration.replace(/--.*$/gm, "").split(";").map((statement) => statement.trim())
-    .filter((statement) => statement !== "");
 }

@@ -120,7 +120,8 @@ function migrate(database: DatabaseSync, path: string): void {
   const isCurrent = () => versionOf(database, path) === migrations.length;
   if (transact(database, "read", isCurrent)) return;
   transact(database, "write", () => {
-    for (const migration of migrations.slice(versionOf(database, path))) database.exec(migration);
+    const missing = migrations.slice(versionOf(database, path)).flat();
+    for (const statement of missing) database.exec(statement);
     database.exec(`PRAGMA application_id = ${applicationId}`);
     database.exec(`PRAGMA user_version = ${migrations.length}`);
   });

@@ -8,7 +8,7 @@ import { migrations } from "../../../src/storage/sqlite/schema.ts";
 function planner() {
   const database = new DatabaseSync(":memory:");
   onTestFinished(() => database.close());
-  for (const migration of migrations) database.exec(migration);
+  for (const statement of migrations.flat()) database.exec(statement);
   return (sql: string) =>
     database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all().map(({ detail }) => `${detail}`);
 }
