@@ -16,6 +16,8 @@ import { createJobs, type Jobs } from "./imggo/jobs.ts";
 import { apiKeyProblem, baseUrlProblem, defaultBaseUrl } from "./imggo/options.ts";
 import { createApi } from "./imggo/request.ts";
 import { createWebhooks, type Webhooks } from "./imggo/webhooks.ts";
+import { createReconciler } from "./reconcile.ts";
+import type { Reconciler, ReconcilerParts } from "./reconcile/reconciler.ts";
 
 export type { Webhook } from "./imggo/answers.ts";
 export type { Drift } from "./imggo/drift.ts";
@@ -58,6 +60,11 @@ export interface ImgGoClientOptions {
 export interface ImgGoClient {
   readonly webhooks: Webhooks;
   readonly jobs: Jobs;
+  /**
+   * For receivers: makes what asks for results that never came. It comes with the client, so that a
+   * bundle without one does not hold it.
+   */
+  readonly createReconciler: (parts: ReconcilerParts) => Reconciler;
 }
 
 /**
@@ -91,5 +98,5 @@ export function createImgGoClient(options: ImgGoClientOptions): ImgGoClient {
     // Taken when it is used: a runtime's own refuses to be called as another object's method.
     fetch: (input, init) => (options.fetch ?? fetch)(input, init),
   });
-  return { webhooks: createWebhooks(api), jobs: createJobs(api) };
+  return { webhooks: createWebhooks(api), jobs: createJobs(api), createReconciler };
 }

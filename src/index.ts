@@ -54,9 +54,9 @@ export {
 } from "./processor/processor.ts";
 export { transactional, type TransactionContext } from "./processor/transactional.ts";
 export type { HandlerContext } from "./follow-up.ts";
+export type { Expect, ExpectOptions } from "./expect.ts";
 export { createReceiver, type Receiver, type ReceiverDrainOptions } from "./receiver.ts";
 export {
-  type ExpectOptions,
   type ReconciledJob,
   ReconcileError,
   type ReconcileErrorCode,

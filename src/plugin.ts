@@ -1,6 +1,6 @@
+import type { ExpectOptions } from "./expect.ts";
 import type { HandlerContext } from "./follow-up.ts";
 import type { Logger } from "./logger.ts";
-import type { ExpectOptions } from "./reconcile/options.ts";
 import type { ReverifyOptions, ReverifyResult } from "./reverify.ts";
 import type { Role } from "./role.ts";
 import type { Storage } from "./storage/storage.ts";

@@ -90,7 +90,7 @@ export function receiverProblems(options: ReceiverOptions): string[] {
     notify: notify === undefined || typeof notify === "function"
       ? undefined
       : "expected a function",
-    imggo: imggo === undefined || typeof imggo?.jobs?.get === "function"
+    imggo: imggo === undefined || typeof imggo?.createReconciler === "function"
       ? undefined
       : "expected a client, made by createImgGoClient()",
     plugins: Array.isArray(plugins) && plugins.every((plugin) => typeof plugin === "function")

@@ -4,6 +4,7 @@ import { readBody } from "./body.ts";
 import { describeError } from "./describe-error.ts";
 import { WebhookError } from "./errors.ts";
 import { defaultDedupeKey } from "./event.ts";
+import { createExpect, type Expect } from "./expect.ts";
 import { createFollowUp, type HandlerContext } from "./follow-up.ts";
 import { createIngest } from "./ingest.ts";
 import { guarded, type Logger, silentLogger, withFields } from "./logger.ts";
@@ -13,8 +14,12 @@ import { pathParameters } from "./path-parameters.ts";
 import { plugIn } from "./plugged.ts";
 import type { PluginHost } from "./plugin.ts";
 import { type ReceiverOptions, receiverProblems } from "./receiver-options.ts";
-import { createReconciler } from "./reconcile.ts";
-import type { ExpectOptions, ReconcileOptions, ReconcileResult } from "./reconcile/options.ts";
+import {
+  checkReconcileOptions,
+  type ReconcileOptions,
+  type ReconcileResult,
+} from "./reconcile/options.ts";
+import { createUnasked } from "./reconcile/unasked.ts";
 import { createRejectionKeeper } from "./rejections.ts";
 import { createReverify, type ReverifyOptions, type ReverifyResult } from "./reverify.ts";
 import { parseSignature, signatureHeader } from "./signature.ts";
@@ -53,10 +58,7 @@ export interface Receiver {
    * @returns `fulfilled`: the job's end is stored already, nothing is awaited.
    * @throws {TypeError} when an argument is invalid; {@linkcode StorageError} and the like.
    */
-  readonly expect: (
-    jobId: string,
-    options?: ExpectOptions,
-  ) => Promise<"waiting" | "fulfilled">;
+  readonly expect: Expect;
   /**
    * Asks ImgGo now for jobs whose ends did not come: for those that are named, for all since a time,
    * or, without either, for those that are awaited and due to be asked for. Never for one whose end
@@ -143,7 +145,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     basePath,
     path: basePath + path,
     logger,
-    expect: (jobId, options) => reconciler.expect(jobId, options),
+    expect: (jobId, options) => expect(jobId, options),
     reverify: (options) => reverify(options),
     drain: (options) => drain(options),
     workSoon: (context) => workSoon(context),
@@ -158,7 +160,10 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   );
   const { announce, workSoon } = createFollowUp({ worker, works, notify, logger });
   const asks = role !== "receiver";
-  const reconciler = createReconciler({ storage, imggo, asks, ingest, announce, logger });
+  const reconciler = imggo?.createReconciler(
+    { storage, jobs: imggo.jobs, asks, ingest, announce, logger },
+  ) ?? createUnasked({ storage, asks, logger });
+  const expect = createExpect(storage, () => reconciler.awaits?.());
   const reverify = createReverify({ storage, ingest, announce, logger });
   const keeper = rejections
     ? createRejectionKeeper({ storage, options: rejections, logger })
@@ -293,8 +298,11 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       await plugged.flush?.();
     },
     drain,
-    expect: reconciler.expect,
-    reconcile: reconciler.reconcile,
+    expect,
+    async reconcile(options = {}) {
+      checkReconcileOptions(options);
+      return await reconciler.reconcile(options);
+    },
     reverify,
   };
 }

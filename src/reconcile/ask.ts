@@ -1,7 +1,7 @@
 import { within } from "../deadline.ts";
-import type { ImgGoClient } from "../imggo.ts";
 import { eventOfJob } from "../imggo/event-of-job.ts";
 import type { Job } from "../imggo/job.ts";
+import type { Jobs } from "../imggo/jobs.ts";
 import type { Ingest, Ingested } from "../ingest.ts";
 import { type Logger, withFields } from "../logger.ts";
 import { type Failure, failureOf } from "./failure.ts";
@@ -54,8 +54,8 @@ export function hasEnded({ status }: Job): boolean {
   return status === "succeeded" || status === "failed";
 }
 
-export function createAsker({ imggo, ingest, announce, logger, dryRun = false }: {
-  readonly imggo: ImgGoClient;
+export function createAsker({ jobs, ingest, announce, logger, dryRun = false }: {
+  readonly jobs: Jobs;
   readonly ingest: Ingest;
   /** Sees to what is now due. */
   readonly announce: (ingested: Ingested) => Promise<void>;
@@ -70,7 +70,7 @@ export function createAsker({ imggo, ingest, announce, logger, dryRun = false }:
     const giveUp = new AbortController();
     try {
       return await within(
-        imggo.jobs.get(jobId, { signal: giveUp.signal }),
+        jobs.get(jobId, { signal: giveUp.signal }),
         askWithinMs,
         late,
         signal,

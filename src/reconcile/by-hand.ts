@@ -1,6 +1,6 @@
-import type { ImgGoClient } from "../imggo.ts";
 import { eventOfJob } from "../imggo/event-of-job.ts";
 import type { Job } from "../imggo/job.ts";
+import type { Jobs } from "../imggo/jobs.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type Asker, hasEnded } from "./ask.ts";
 import { type Failure, failureOf, isObstacle } from "./failure.ts";
@@ -20,9 +20,9 @@ const mostBarren = 10;
 export async function reconcileByHand(
   { jobIds = [], since }: ReconcileOptions,
   signal: AbortSignal,
-  { storage, imggo, asker, report }: {
+  { storage, jobs, asker, report }: {
     readonly storage: Storage;
-    readonly imggo: ImgGoClient;
+    readonly jobs: Jobs;
     readonly asker: Asker;
     readonly report: Report;
   },
@@ -66,7 +66,7 @@ export async function reconcileByHand(
     await ask(jobId, () => endOf(storage, jobId));
   }
   if (since !== undefined) {
-    for await (const job of jobsSince(Number(since), imggo, signal, report.unreadable)) {
+    for await (const job of jobsSince(Number(since), jobs.list, signal, report.unreadable)) {
       signal.throwIfAborted();
       if (!report.has(job.jobId)) await listed(job);
     }
@@ -76,7 +76,7 @@ export async function reconcileByHand(
 /** The jobs that ImgGo lists, the newest first, each once. */
 async function* jobsSince(
   since: number,
-  imggo: ImgGoClient,
+  list: Jobs["list"],
   signal: AbortSignal,
   onUnreadable: (count: number) => void,
 ): AsyncGenerator<Job> {
@@ -84,8 +84,7 @@ async function* jobsSince(
   const isOld = ({ createdAt }: Job) => createdAt !== undefined && Date.parse(createdAt) < since;
   let barren = 0;
   for (let page = 1, more = true; more; page++) {
-    const { jobs, unreadable, hasMore } = await imggo.jobs
-      .list({ page, perPage: pageSize, signal })
+    const { jobs, unreadable, hasMore } = await list({ page, perPage: pageSize, signal })
       .catch((error: unknown) => {
         signal.throwIfAborted();
         throw failureOf(error).kind === "denied" ? listRefused(error) : error;

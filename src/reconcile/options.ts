@@ -1,14 +1,4 @@
-import * as v from "valibot";
 import { expectedSegment, isSegment } from "../imggo/segment.ts";
-import { expectedId, jobId as idSchema } from "../job-fields.ts";
-
-/** What `expect()` takes beside the job. */
-export interface ExpectOptions {
-  /** The job's pattern, for those who look at what is awaited. */
-  readonly patternId?: string | null;
-  /** After how many milliseconds ImgGo is asked. Default 600,000: ten minutes. */
-  readonly deadlineMs?: number;
-}
 
 /** What `reconcile()` takes. */
 export interface ReconcileOptions {
@@ -81,37 +71,19 @@ export class ReconcileError extends Error {
   }
 }
 
-const longestDeadlineMs = 365 * 24 * 3_600_000;
-
-/** @throws {TypeError} which says what was expected. */
-export function checkExpectation(
-  jobId: string,
-  { patternId = null, deadlineMs = 600_000 }: ExpectOptions,
-): void {
-  refuseUnless(isSegment(jobId), "expect()", `jobId: ${expectedSegment}`);
-  const fits = patternId === null || v.is(idSchema, patternId);
-  refuseUnless(fits, "expect()", `patternId: ${expectedId}`);
-  refuseUnless(
-    typeof deadlineMs === "number" && deadlineMs >= 0 && deadlineMs <= longestDeadlineMs,
-    "expect()",
-    `deadlineMs: expected 0 to ${longestDeadlineMs} milliseconds`,
-  );
-}
-
 /** @throws {TypeError} which says what was expected. */
 export function checkReconcileOptions({ jobIds = [], since = 0 }: ReconcileOptions): void {
   const areIds = Array.isArray(jobIds) && jobIds.every(isSegment);
-  refuseUnless(areIds, "reconcile()", `jobIds: expected a list of ids, each of which is ${form}`);
+  refuseUnless(areIds, `jobIds: expected a list of ids, each of which is ${form}`);
   const isTime = since instanceof Date || typeof since === "number";
   refuseUnless(
     isTime && Number.isFinite(Number(since)),
-    "reconcile()",
     "since: expected a date, or milliseconds since 1970",
   );
 }
 
 const form = expectedSegment.replace("expected ", "");
 
-function refuseUnless(fits: boolean, call: string, problem: string): void {
-  if (!fits) throw new TypeError(`${call}: ${problem}.`);
+function refuseUnless(fits: boolean, problem: string): void {
+  if (!fits) throw new TypeError(`reconcile(): ${problem}.`);
 }
