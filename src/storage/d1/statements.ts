@@ -13,7 +13,7 @@ import {
   type Source,
 } from "../sqlite/list-statements.ts";
 import { rejectionStatements } from "../sqlite/rejection-statements.ts";
-import { statements, traceOfEvent } from "../sqlite/statements.ts";
+import { sharedStatements as shared, traceOfEvent } from "../sqlite/shared-statements.ts";
 import { statsStatement } from "../sqlite/stats.ts";
 import { bodyColumns } from "./body.ts";
 
@@ -56,7 +56,7 @@ const ownStatements = {
     AND EXISTS (SELECT 1 FROM events AS stored WHERE stored.id = ?)`,
   withdrawFailed: `DELETE FROM deliveries WHERE state IN (0, 3)
     AND event_seq IN (SELECT seq FROM events WHERE ${failed} AND state = 'superseded')`,
-  compareEvent: `${statements.compareEvent.replace("?", "CAST(? AS BLOB)")}`,
+  compareEvent: `${shared.compareEvent.replace("?", "CAST(? AS BLOB)")}`,
   due: `SELECT event_seq, processor, attempts, fence, events.state, length(body) AS size
     FROM deliveries CROSS JOIN events ON seq = event_seq
     WHERE processor = ? AND deliveries.state < 2 AND due_at <= ?
@@ -73,19 +73,19 @@ const ownStatements = {
   claimedEvents: `SELECT seq, id, received_at, ${traceOfEvent}, ${bodyColumns} FROM events
     WHERE seq IN (SELECT value FROM json_each(?1)) AND EXISTS (SELECT 1 FROM deliveries
       WHERE event_seq = seq AND deliveries.state = 1 AND due_at = ?2)`,
-  renew: `${byEventId(statements.renew)} RETURNING fence`,
-  settle: `${byEventId(statements.settle)} RETURNING fence`,
+  renew: `${byEventId(shared.renew)} RETURNING fence`,
+  settle: `${byEventId(shared.settle)} RETURNING fence`,
   withdrawSettled: `DELETE FROM deliveries WHERE state IN (0, 3)
     AND event_seq = (SELECT seq FROM events WHERE id = ? AND events.state = 'superseded')`,
-  event: `${statements.event}`,
-  deliveriesOfEvent: `${byEventId(statements.deliveries)}`,
-  page: `${statements.page}`,
+  event: `${shared.event}`,
+  deliveriesOfEvent: `${byEventId(shared.deliveries)}`,
+  page: `${shared.page}`,
   deliveriesOfPage: `SELECT event_seq, processor, state, attempts, due_at, last_error
     FROM deliveries WHERE event_seq IN (SELECT seq FROM events WHERE seq < ? ORDER BY seq DESC
       LIMIT ?) ORDER BY event_seq, processor`,
   textOfBody: `SELECT ${bodyColumns} FROM events WHERE id = ?`,
-  body: `${statements.body}`,
-  forgetKeys: `${statements.forgetKeys}`,
+  body: `${shared.body}`,
+  forgetKeys: `${shared.forgetKeys}`,
   // What is prunable stays so, and the first of it the same, while its deliveries are deleted.
   expireKeys: `UPDATE keys SET expires_at = ?3
     WHERE key IN (SELECT key FROM events WHERE seq IN (${prunable()}))`,
@@ -100,7 +100,7 @@ const ownStatements = {
     WHERE deliveries.state > 1 RETURNING processor`,
   textOfRejection: `SELECT ${bodyColumns} FROM rejections WHERE id = ?`,
   stats: `${statsStatement}`,
-  ping: `${statements.ping}`,
+  ping: `${shared.ping}`,
 };
 
 type OwnName = keyof typeof ownStatements;
@@ -129,5 +129,5 @@ export const d1Statements: Readonly<Record<D1StatementName, string>> = {
 };
 
 function prunable(): string {
-  return statements.prunable.replace("?", "?1").replace("LIMIT ?", "LIMIT ?2");
+  return shared.prunable.replace("?", "?1").replace("LIMIT ?", "LIMIT ?2");
 }

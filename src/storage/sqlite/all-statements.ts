@@ -11,12 +11,14 @@ import {
   type Source,
 } from "./list-statements.ts";
 import { type RejectionRows, rejectionStatements } from "./rejection-statements.ts";
+import { sharedStatements } from "./shared-statements.ts";
 import { type StatsRow, statsStatement } from "./stats.ts";
 import { type Rows as EventRows, statements } from "./statements.ts";
 
 /** The name of a statement. */
 export type StatementName =
   | keyof typeof statements
+  | keyof typeof sharedStatements
   | keyof typeof activityStatements
   | keyof typeof aheadStatements
   | keyof typeof attemptStatements
@@ -43,6 +45,7 @@ export type Rows =
 /** Every statement of the storage, by name. */
 export const sqlOf: Readonly<Record<StatementName, string>> = {
   ...statements,
+  ...sharedStatements,
   ...activityStatements,
   ...aheadStatements,
   ...attemptStatements,

@@ -1,19 +1,9 @@
 import type { EventRow } from "../sql-rows.ts";
 import type { EventState } from "../storage.ts";
-import { historyWith, historyWithLost, historyWithSuccess } from "./attempt-statements.ts";
+import { historyWithLost, historyWithSuccess } from "./attempt-statements.ts";
+import { traceOfEvent } from "./shared-statements.ts";
 
-/** The column of an event's trace. */
-export const traceOfEvent: string =
-  "(SELECT trace_parent FROM traces WHERE event_seq = events.seq) AS trace_parent";
-
-/** Events without their bodies, as {@linkcode EventRow} says. */
-export const describedEvent: string =
-  `SELECT seq, id, events.key, state, coalesce(origin, 'webhook') AS origin,
-  event, job_id, pattern_id, received_at, length(body) AS size,
-  coalesce(duplicates, 0) AS duplicates, ${traceOfEvent}
-  FROM events LEFT JOIN keys ON keys.key = events.key`;
-
-/** Every statement of the storage, by name. In `state`, 0 to 3 are as the schema says. */
+/** The statements that only SQLite's own file takes: within a transaction, one after another. */
 export const statements = {
   addKey: "INSERT INTO keys (key, event_id, origin) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING",
   countDuplicate: `UPDATE keys SET duplicates = duplicates + (event_id <> ?) WHERE key = ?
@@ -22,7 +12,6 @@ export const statements = {
     VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
   addTrace: "INSERT INTO traces (event_seq, trace_parent) VALUES (?, ?)",
   addDelivery: "INSERT INTO deliveries (event_seq, processor, due_at) VALUES (?, ?, ?)",
-  compareEvent: "SELECT state, body = ? AS identical FROM events WHERE id = ?",
   findOfJob: `SELECT seq FROM events
     WHERE job_id = ? AND event = ? AND state IN ('accepted', 'superseded')`,
   supersede: "UPDATE events SET state = 'superseded' WHERE seq = ?",
@@ -39,22 +28,6 @@ export const statements = {
     `UPDATE deliveries SET state = 3, due_at = ?, last_error = ?, history = ${historyWithLost}
     WHERE event_seq = ? AND processor = ?`,
   eventOfLease: "SELECT seq, state FROM events WHERE id = ?",
-  renew: `UPDATE deliveries SET due_at = ?
-    WHERE event_seq = ? AND processor = ? AND fence = ? AND state = 1`,
-  settle: `UPDATE deliveries SET state = ?1, due_at = ?2,
-    attempts = attempts - ?3, last_error = coalesce(?4, last_error),
-    history = ${historyWith("?5 <> 'succeeded'", "?6", "?5", "json(?7)")}
-    WHERE event_seq = ?8 AND processor = ?9 AND fence = ?10 AND state = 1`,
-  event: `${describedEvent} WHERE id = ?`,
-  page: `${describedEvent}
-    WHERE seq < ? ORDER BY seq DESC LIMIT ?`,
-  deliveries: `SELECT processor, state, attempts, due_at, last_error FROM deliveries
-    WHERE event_seq = ? ORDER BY processor`,
-  body: "SELECT body FROM events WHERE id = ?",
-  forgetKeys: "DELETE FROM keys WHERE expires_at <= ?",
-  prunable: `SELECT seq FROM events WHERE +received_at < ? AND state <> 'quarantined'
-    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event_seq = seq AND deliveries.state <> 2)
-    ORDER BY seq LIMIT ?`,
   expireKey: "UPDATE keys SET expires_at = ? WHERE key = (SELECT key FROM events WHERE seq = ?)",
   deleteTrace: "DELETE FROM traces WHERE event_seq = ?",
   deleteDeliveries: "DELETE FROM deliveries WHERE event_seq = ?",
@@ -62,11 +35,7 @@ export const statements = {
   addDue: `INSERT INTO deliveries (event_seq, processor, due_at) VALUES (?, ?, ?)
     ON CONFLICT DO UPDATE SET state = 0, attempts = 0, due_at = excluded.due_at,
       history = ${historyWithSuccess} WHERE state > 1`,
-  ping: "SELECT count(*) FROM (SELECT 1 FROM events LIMIT 1)",
 };
-
-/** The name of a statement. */
-export type StatementName = keyof typeof statements;
 
 /** What the rows of those that give any hold. */
 export interface Rows {
