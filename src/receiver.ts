@@ -1,4 +1,4 @@
-import { IttyRouter } from "itty-router";
+import { IttyRouter } from "itty-router/IttyRouter";
 import { answer, refuse, statusOf } from "./answer.ts";
 import { readBody } from "./body.ts";
 import { describeError } from "./describe-error.ts";

@@ -201,14 +201,6 @@ export function readImgGoSettings(env: Environment, config: Config = {}): ImgGoS
   };
 }
 
-const storageSchema = v.pick(schema, [
-  "STORAGE_URL",
-  "SPOOL_URL",
-  "FORWARD_URL",
-  "FORWARD_SECRET",
-  "FORWARD_ALLOW_PRIVATE",
-]);
-
 /**
  * The same, of just those settings that working on the storage takes, with the processors' names.
  *
@@ -217,10 +209,22 @@ const storageSchema = v.pick(schema, [
 export function readStorageSettings(env: Environment, config: Config = {}): StorageSettings {
   const gathered = gather(env, config);
   const problems = [...spoolProblems(gathered), ...forwardProblems(gathered, config)];
-  return storageSettings(read(storageSchema, gathered, problems));
+  const some = v.pick(schema, [
+    "STORAGE_URL",
+    "SPOOL_URL",
+    "FORWARD_URL",
+    "FORWARD_SECRET",
+    "FORWARD_ALLOW_PRIVATE",
+  ]);
+  return storageSettings(read(some, gathered, problems));
 }
 
-function storageSettings(settings: v.InferOutput<typeof storageSchema>): StorageSettings {
+function storageSettings(
+  settings: Pick<
+    v.InferOutput<typeof schema>,
+    "STORAGE_URL" | "SPOOL_URL" | "FORWARD_URL" | "FORWARD_SECRET" | "FORWARD_ALLOW_PRIVATE"
+  >,
+): StorageSettings {
   const { FORWARD_URL: url, FORWARD_SECRET: secret } = settings;
   return {
     storage: settings.STORAGE_URL,
