@@ -1,3 +1,4 @@
+import type { Plugin } from "esbuild";
 import { gzipSync } from "node:zlib";
 import { sign } from "imggo-webhooks";
 import { cloudflare } from "imggo-webhooks/cloudflare";
@@ -11,6 +12,7 @@ import { type Sink, startSink } from "../support/sink.ts";
 import { untilAborted } from "../support/until-aborted.ts";
 import {
   bundle,
+  bundleText,
   type RunningWorkers,
   startWorkers,
   type WorkerUnderTest,
@@ -354,5 +356,47 @@ describe("the bundle for Workers", () => {
     expect(inputs.length).toBeGreaterThan(20);
     expect(inputs.flatMap(({ imports }) => imports).filter(({ external }) => external)).toEqual([]);
     expect(Object.values(metafile.outputs).flatMap(({ imports }) => imports)).toEqual([]);
+  });
+
+  /** A Worker's source, with `admin` or without. */
+  const source = (admin: string) => `
+    import { cloudflare } from "./src/entry/cloudflare.ts";
+    import { admin } from "./src/admin.ts";
+    export default cloudflare({}, { ${admin} });
+  `;
+  const sizeOf = async (...given: Parameters<typeof bundleText>) =>
+    gzipSync((await bundleText(...given)).script).byteLength;
+  const withoutPages: Plugin = {
+    name: "without pages",
+    setup(build) {
+      const contents = "export const pageRoutes = () => [];";
+      build.onLoad({ filter: /\/src\/admin\/pages\.ts$/ }, () => ({ contents }));
+    },
+  };
+
+  test("holds what operators get in under 30 kB more, and the pages of it in under 18 kB", async () => {
+    const [none, without, whole] = await Promise.all([
+      sizeOf(source("")),
+      sizeOf(source("admin"), [withoutPages]),
+      sizeOf(source("admin")),
+    ]);
+    expect(without).toBeGreaterThan(none);
+    expect(whole - without).toBeLessThan(18_000);
+    expect(whole - none).toBeLessThan(30_000);
+  });
+
+  test("holds nothing that is for operators, or asks ImgGo, where that is not handed in", async () => {
+    const receiver = await bundleText('export { createReceiver } from "./src/index.ts";');
+    const operators =
+      /(?:^|\/)(?:src\/(?:admin|metrics|operations|open-telemetry)[/.]|src\/imggo\.ts|src\/reconcile\.ts|src\/reconcile\/(?:ask|by-hand|due)|hono\/|to-json-schema\/)/;
+    for (const { metafile } of [await built, await bundleText(source("")), receiver]) {
+      const held = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs))
+        .filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path);
+      expect(held).toContain("src/receiver.ts");
+      expect(held.filter((path) => operators.test(path))).toEqual([]);
+    }
+    const { metafile } = await bundleText(source("admin"));
+    const inputs = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs));
+    expect(inputs.filter((path) => operators.test(path)).length).toBeGreaterThan(20);
   });
 });

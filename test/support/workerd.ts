@@ -1,4 +1,4 @@
-import { build, type BuildResult } from "esbuild";
+import { build, type BuildOptions, type BuildResult, type Plugin } from "esbuild";
 import { Miniflare } from "miniflare";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -13,9 +13,18 @@ export interface Bundle {
 }
 
 /** Bundles a file for Workers. Its path may be relative to the checkout. */
-export async function bundle(entryPoint: string): Promise<Bundle> {
+export function bundle(entryPoint: string): Promise<Bundle> {
+  return bundleOf({ entryPoints: [entryPoint] });
+}
+
+/** Bundles source text, whose imports are relative to the checkout. */
+export function bundleText(contents: string, plugins: readonly Plugin[] = []): Promise<Bundle> {
+  return bundleOf({ stdin: { contents, resolveDir: root, loader: "ts" }, plugins: [...plugins] });
+}
+
+async function bundleOf(what: BuildOptions): Promise<Bundle> {
   const { outputFiles, metafile } = await build({
-    entryPoints: [entryPoint],
+    ...what,
     absWorkingDir: root,
     bundle: true,
     minify: true,
