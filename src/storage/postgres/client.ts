@@ -43,8 +43,17 @@ export interface PgClient {
 /** What the storage can work with. */
 export type PostgresClient = PostgresSql | PgPool;
 
-/** Runs one statement, or without values several; the rows of the last one. */
-export type Query = <Row>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
+/**
+ * Runs one statement, or without values several; the rows of the last one.
+ *
+ * @param withinMs How long its answer may take. Default 10,000; a connection that has none by then is
+ * given up.
+ */
+export type Query = <Row>(
+  text: string,
+  values?: readonly unknown[],
+  withinMs?: number,
+) => Promise<Row[]>;
 
 /** A database, by whichever client. */
 export interface Database {
@@ -69,8 +78,12 @@ const askEveryMs = 30_000;
 // What a step has to see of others' commits, whatever the server's default is.
 const isolation = "ISOLATION LEVEL READ COMMITTED";
 
-const noAnswer = () =>
-  new StorageError("unavailable", `PostgreSQL gave no answer within ${answerWithinMs} ms.`);
+const answered = <T>(answer: Promise<T>, withinMs: number = answerWithinMs): Promise<T> =>
+  within(
+    answer,
+    withinMs,
+    () => new StorageError("unavailable", `PostgreSQL gave no answer within ${withinMs} ms.`),
+  );
 
 /** PostgreSQL ends a transaction in which a statement failed by a rollback, and calls that no error. */
 const notCommitted = () =>
@@ -96,12 +109,8 @@ export function databaseOf(client: PostgresClient): Database {
 }
 
 function fromSql(client: PostgresSql): Database {
-  const queryOf = (sql: PostgresTransaction): Query => async (text, values) =>
-    await within(
-      Promise.resolve(sql.unsafe(text, values && [...values])),
-      answerWithinMs,
-      noAnswer,
-    );
+  const queryOf = (sql: PostgresTransaction): Query => async (text, values, withinMs) =>
+    await answered(Promise.resolve(sql.unsafe(text, values && [...values])), withinMs);
   return {
     query: queryOf(client),
     async transaction<T>(work: (query: Query, sql: unknown) => Promise<T>) {
@@ -148,7 +157,7 @@ function fromPool(pool: PgPool): Database {
   /** Lends a connection. One on which the work fails is not used again. */
   const borrow = async <T>(work: (client: PgClient) => Promise<T>): Promise<T> => {
     const connecting = pool.connect();
-    const client = await within(connecting, answerWithinMs, noAnswer).catch((error) => {
+    const client = await answered(connecting).catch((error) => {
       connecting.then((late) => late.release(), ignore);
       throw error;
     });
@@ -167,13 +176,11 @@ function fromPool(pool: PgPool): Database {
     }
   };
 
-  const queryOf = (client: PgClient): Query => async (text, values) => {
-    const answer = client.query(text, values && [...values]);
-    return (await within(answer, answerWithinMs, noAnswer)).rows;
-  };
+  const queryOf = (client: PgClient): Query => async (text, values, withinMs) =>
+    (await answered(client.query(text, values && [...values]), withinMs)).rows;
 
   return {
-    query: (text, values) => borrow((client) => queryOf(client)(text, values)),
+    query: (...query) => borrow((client) => queryOf(client)(...query)),
     async transaction(work) {
       const [ended] = await Promise.allSettled([borrow(async (client) => {
         const query = queryOf(client);
@@ -182,7 +189,7 @@ function fromPool(pool: PgPool): Database {
         if (worked.status === "rejected") {
           await query("ROLLBACK");
         } else {
-          const { command } = await within(client.query("COMMIT"), answerWithinMs, noAnswer);
+          const { command } = await answered(client.query("COMMIT"));
           if (command !== "COMMIT") throw notCommitted();
         }
         return worked;

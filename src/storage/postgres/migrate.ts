@@ -3,6 +3,10 @@ import type { Database, Query } from "./client.ts";
 import { functions } from "./functions.ts";
 import { migrations } from "./schema.ts";
 
+// Of many millions of events an index takes minutes. Who waits meanwhile is told sooner, and where it
+// were broken off it would be begun anew by each, and never end.
+const migrationWithinMs = 3_600_000;
+
 /**
  * Makes or migrates the tables of a schema. Any number of processes may do so at once.
  *
@@ -27,7 +31,7 @@ export async function migrate(database: Database, schema: string): Promise<void>
     }
     for (const [index, migration] of migrations.entries()) {
       if (index < version) continue;
-      await query(migration(quoted));
+      await query(migration(quoted), undefined, migrationWithinMs);
       await query(`INSERT INTO ${quoted}.migrations (version) VALUES ($1::integer)`, [index + 1]);
     }
     await query(functions(quoted));

@@ -1,5 +1,5 @@
 import { postgresStorage } from "imggo-webhooks/storage/postgres";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { acceptValues } from "../../../src/storage/postgres/accept-values.ts";
 import { migrations } from "../../../src/storage/postgres/schema.ts";
 import { newEvent } from "../../support/new-event.ts";
@@ -121,6 +121,35 @@ describe("postgresStorage() on the tables of the first version", () => {
     }
     expect(await attempts())
       .toEqual(["a 2 succeeded", "c 1 succeeded", "d 1 succeeded", "e 3 released"]);
+  });
+
+  test("migrates them however long it takes, though nobody waits as long", async () => {
+    const schema = "slow";
+    await administrator.query(firstVersion(schema));
+    const reader = await administrator.connect();
+    await reader.query(`BEGIN; LOCK TABLE ${schema}.events IN ACCESS SHARE MODE`);
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const used = postgresStorage(connectPg(server.url), { schema }).ping();
+      const isWaiting = async () =>
+        (await administrator.query(
+          "SELECT FROM pg_locks WHERE NOT granted AND relation = $1::regclass",
+          [`${schema}.events`],
+        )).rowCount === 1;
+      while (!await isWaiting());
+      vi.advanceTimersByTime(60_000);
+      await expect(used).rejects.toMatchObject({ code: "unavailable" });
+    } finally {
+      vi.useRealTimers();
+      await reader.query("COMMIT");
+      reader.release();
+    }
+    await vi.waitFor(async () => {
+      const { rows } = await administrator.query(
+        `SELECT max(version) AS version FROM ${schema}.migrations`,
+      );
+      expect(rows).toEqual([{ version: migrations.length }]);
+    }, { timeout: 5_000 });
   });
 
   test("lets a process of that version go on accepting", async () => {
