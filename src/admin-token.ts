@@ -1,5 +1,5 @@
 /** The fewest characters a token for operators may have. */
-export const minimumTokenLength = 24;
+const minimumTokenLength = 24;
 
 /**
  * What is wrong with a token for operators, or `undefined` when it is good.

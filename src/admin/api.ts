@@ -12,7 +12,7 @@ import { describeApi, descriptionPath } from "./openapi.ts";
 import { invalidRequest, readJson, readQuery } from "./read-input.ts";
 
 /** Where the API is, below the receiver's `basePath`. */
-export const apiPath = "/admin/api";
+const apiPath = "/admin/api";
 
 const answerWithinMs = 4_500;
 

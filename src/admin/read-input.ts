@@ -1,6 +1,7 @@
 import { readBody } from "../body.ts";
 import { isRecord, type JsonRecord } from "../job-fields.ts";
 import type { IssueJson } from "../operations/answers.ts";
+import { parseJson } from "../parse-json.ts";
 import { ApiError } from "./api-error.ts";
 
 const limits = { maxBytes: 65_536, timeoutMs: 3_000 };
@@ -33,17 +34,10 @@ export async function readJson(request: Request): Promise<JsonRecord> {
   }
   const bytes = await readBody(request, limits);
   if (bytes.byteLength === 0) return {};
-  const json = parse(bytes);
+  const json = parseJson(bytes);
+  if (json === undefined) throw new ApiError("invalid_json");
   if (isRecord(json)) return json;
   throw invalidRequest(422, [{ path: "", message: "expected an object" }]);
-}
-
-function parse(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    throw new ApiError("invalid_json");
-  }
 }
 
 function invalidQuery(path: string, message: string): ApiError {

@@ -1,6 +1,6 @@
 import { describeError } from "../describe-error.ts";
 import type { Logger } from "../logger.ts";
-import { type ActivityName, activityNames } from "../storage/activity.ts";
+import { type ActivityName, activityNames, noCounts } from "../storage/activity.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Observer } from "../telemetry.ts";
 
@@ -25,7 +25,7 @@ const rejections: readonly string[] = [
  * its own. What cannot be added is kept, and added with the next.
  */
 export function createTally(): Tally {
-  const counts: Record<ActivityName, number> = { accepted: 0, duplicates: 0, rejected: 0, dead: 0 };
+  const counts = noCounts();
   let addedAt = -Infinity;
 
   const take = () => {

@@ -30,7 +30,7 @@ export function createInstruments(
 }
 
 /** The same names, with what is made of each value. */
-export function mapValues<Name extends string, Value, Made>(
+function mapValues<Name extends string, Value, Made>(
   record: Readonly<Record<Name, Value>>,
   make: (value: Value, name: Name) => Made,
 ): Record<Name, Made> {

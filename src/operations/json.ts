@@ -1,5 +1,5 @@
 import type { ParsedEvent } from "../event.ts";
-import type { ActivityMinute } from "../storage/activity.ts";
+import { type ActivityMinute, activityNames, noCounts } from "../storage/activity.ts";
 import type { Expectation } from "../storage/expectations.ts";
 import type { Rejection } from "../storage/rejections.ts";
 import type {
@@ -125,10 +125,10 @@ export function expectationJson(
 }
 
 function sum(activity: readonly ActivityMinute[], since: number): RatesJson {
-  const rates = { accepted: 0, duplicates: 0, rejected: 0, dead: 0 };
+  const rates = noCounts();
   for (const minute of activity) {
     if (minute.startsAt < since) continue;
-    for (const name of Object.keys(rates) as (keyof RatesJson)[]) rates[name] += minute[name];
+    for (const name of activityNames) rates[name] += minute[name];
   }
   return rates;
 }

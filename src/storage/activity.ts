@@ -36,5 +36,17 @@ export const activityNames: readonly ActivityName[] = [
   "dead",
 ];
 
+const minuteMs = 60_000;
+
+/** When the minute began that a time is in. */
+export function minuteOf(time: number): number {
+  return Math.floor(time / minuteMs) * minuteMs;
+}
+
+/** Counts of which there are none so far. */
+export function noCounts(): Record<ActivityName, number> {
+  return { accepted: 0, duplicates: 0, rejected: 0, dead: 0 };
+}
+
 /** How long a minute is kept after it began, in milliseconds. */
 export const activityRetentionMs: number = 25 * 3_600_000;

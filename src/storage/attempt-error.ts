@@ -1,5 +1,5 @@
 /** How much of an attempt's error is remembered, in characters (UTF-16 units). */
-export const attemptErrorLength = 200;
+const attemptErrorLength = 200;
 
 /** As much of an error as an attempt remembers; a character that would be cut in two is replaced. */
 export function attemptError(error: string): string {

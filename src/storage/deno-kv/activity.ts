@@ -5,11 +5,11 @@ import {
   type ActivityName,
   activityNames,
   activityRetentionMs,
+  minuteOf,
+  noCounts,
 } from "../activity.ts";
 import { keys } from "./keys.ts";
 import type { DenoKv } from "./kv.ts";
-
-const minuteMs = 60_000;
 
 // More than come to be old within a minute, and a commit has room for them.
 const forgottenAtOnce = 100;
@@ -27,7 +27,7 @@ export function createActivity(
 
   const add = async (counts: Partial<ActivityCounts>): Promise<void> => {
     const time = now();
-    const startsAt = Math.floor(time / minuteMs) * minuteMs;
+    const startsAt = minuteOf(time);
     const atomic = kv.atomic();
     for (const name of activityNames) {
       const by = counts[name] ?? 0;
@@ -49,7 +49,7 @@ export function createActivity(
     const selector = { prefix: keys.activities, start };
     for await (const { key, value } of kv.list(selector, { batchSize: 500 })) {
       const startsAt = Number(key[2]);
-      const counts = minutes.get(startsAt) ?? { accepted: 0, duplicates: 0, rejected: 0, dead: 0 };
+      const counts = minutes.get(startsAt) ?? noCounts();
       counts[key[3] as ActivityName] = Number((value as { readonly value: bigint }).value);
       minutes.set(startsAt, counts);
     }

@@ -1,3 +1,4 @@
+import { createDeadGroups } from "../dead-groups.ts";
 import { type DeadGroup, deadLookedAt } from "../storage.ts";
 import { batches } from "./batches.ts";
 import { type DeadCandidate, listDead, onlyStanding, withErrors } from "./dead.ts";
@@ -11,25 +12,15 @@ export async function deadGroups(
   kv: DenoKv,
   { limit }: { readonly limit: number },
 ): Promise<DeadGroup[]> {
-  const groups = new Map<string, DeadGroup>();
+  const groups = createDeadGroups();
   const last = await lastDead(kv);
   for (let from = 0; from < last.length; from += atOnce) {
     const standing = await onlyStanding(kv, last.slice(from, from + atOnce));
     for (const { processor, error, endedAt, id } of await withErrors(kv, standing)) {
-      const key = JSON.stringify([processor, error]);
-      const known = groups.get(key);
-      groups.set(key, {
-        processor,
-        error,
-        count: (known?.count ?? 0) + 1,
-        lastEndedAt: known?.lastEndedAt ?? endedAt,
-        lastEventId: known?.lastEventId ?? id,
-      });
+      groups.add({ processor, error, endedAt, eventId: id });
     }
   }
-  return [...groups.values()]
-    .sort((one, other) => other.count - one.count || other.lastEndedAt - one.lastEndedAt)
-    .slice(0, limit);
+  return groups.first(limit);
 }
 
 /** Those that died last, the last first; those included that were withdrawn. */

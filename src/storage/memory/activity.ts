@@ -5,9 +5,9 @@ import {
   type ActivityName,
   activityNames,
   activityRetentionMs,
+  minuteOf,
+  noCounts,
 } from "../activity.ts";
-
-const minuteMs = 60_000;
 
 /** Counts in memory what happened lately. */
 export function createActivity(now: () => number): Activity {
@@ -19,8 +19,8 @@ export function createActivity(now: () => number): Activity {
       for (const startsAt of minutes.keys()) {
         if (startsAt < time - activityRetentionMs) minutes.delete(startsAt);
       }
-      const startsAt = Math.floor(time / minuteMs) * minuteMs;
-      const known = minutes.get(startsAt) ?? { accepted: 0, duplicates: 0, rejected: 0, dead: 0 };
+      const startsAt = minuteOf(time);
+      const known = minutes.get(startsAt) ?? noCounts();
       for (const name of activityNames) known[name] += counts[name] ?? 0;
       minutes.set(startsAt, known);
     },

@@ -3,9 +3,8 @@ import {
   type ActivityMinute,
   activityNames,
   activityRetentionMs,
+  minuteOf,
 } from "../activity.ts";
-
-const minuteMs = 60_000;
 
 /** What happened within a minute, as it is stored. */
 export interface ActivityRow extends ActivityCounts {
@@ -14,8 +13,7 @@ export interface ActivityRow extends ActivityCounts {
 
 /** What the statement `addActivity` takes. */
 export function addedValues(counts: Partial<ActivityCounts>, time: number): number[] {
-  const startsAt = Math.floor(time / minuteMs) * minuteMs;
-  return [startsAt, ...activityNames.map((name) => counts[name] ?? 0)];
+  return [minuteOf(time), ...activityNames.map((name) => counts[name] ?? 0)];
 }
 
 /** What the statement `forgetActivity` takes. */
