@@ -20,12 +20,14 @@ export interface FollowUp {
   readonly workSoon: (context: HandlerContext | undefined) => void;
 }
 
-export function createFollowUp({ worker, works, notify, logger }: {
+export function createFollowUp({ worker, works, notify, logger, flush }: {
   readonly worker: Worker;
   /** Whether this process works through deliveries. */
   readonly works: boolean;
   readonly notify: ((id: string) => Promise<unknown>) | undefined;
   readonly logger: Logger;
+  /** Of what plugins gather. It never rejects. */
+  readonly flush: (() => Promise<void>) | undefined;
 }): FollowUp {
   const attempt = async (
     failure: string,
@@ -42,7 +44,8 @@ export function createFollowUp({ worker, works, notify, logger }: {
   };
   const work = async (context: HandlerContext | undefined, fields?: LogFields) => {
     if (!works || !context?.waitUntil) return worker.wake();
-    await attempt("work after the answer failed", () => worker.drain(), context, fields);
+    const drain = () => worker.drain().finally(flush);
+    await attempt("work after the answer failed", drain, context, fields);
   };
 
   return {

@@ -38,7 +38,7 @@ export interface Plugged {
   readonly tracer?: Tracer;
   /**
    * Writes what it has gathered. Called when the receiver stops, at the end of a drain and, where the
-   * runtime may go after an answer, after each request. It should not reject.
+   * runtime may go after an answer, after each request and what it set going. It should not reject.
    */
   flush?(): Promise<void>;
 }

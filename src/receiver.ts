@@ -151,14 +151,14 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     workSoon: (context) => workSoon(context),
   };
   const plugged = plugIn(plugins, host);
-  const { observer, tracer } = plugged;
+  const { observer, tracer, flush } = plugged;
 
   const worker = createWorker({ storage, processors, logger, observer, tracer }, options.worker);
   const works = role !== "receiver" && names.length > 0;
   const ingest = createIngest(
     { storage, secrets, processors: names, dedupeKey, observer, tracer },
   );
-  const { announce, workSoon } = createFollowUp({ worker, works, notify, logger });
+  const { announce, workSoon } = createFollowUp({ worker, works, notify, logger, flush });
   const asks = role !== "receiver";
   const reconciler = imggo?.createReconciler(
     { storage, jobs: imggo.jobs, asks, ingest, announce, logger },
@@ -252,7 +252,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       const more = await worker.drain({ budgetMs: end - performance.now(), limit: left });
       return addCounts(results, more);
     } finally {
-      await plugged.flush?.();
+      await flush?.();
     }
   };
 
@@ -285,7 +285,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       const durationMs = performance.now() - exchange.startedAt;
       observer.answered({ status: response.status, code: exchange.code, durationMs });
     }
-    if (plugged.flush && context?.waitUntil) context.waitUntil(plugged.flush());
+    if (flush && context?.waitUntil) context.waitUntil(flush());
     response.headers.set("X-Request-Id", requestId);
     return request.method === "HEAD" ? new Response(null, response) : response;
   };
@@ -295,7 +295,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     start,
     async stop() {
       await Promise.all([worker.stop(), reconciler.stop(), keeper?.idle(rejectionsWithinMs)]);
-      await plugged.flush?.();
+      await flush?.();
     },
     drain,
     expect,

@@ -2,6 +2,7 @@ import type { Answered, Observer, Plugin, PluginHost, SpanOptions, Tracer } from
 import { PermanentError } from "imggo-webhooks";
 import { expect, test, vi } from "vitest";
 import { setUp } from "../support/receiver-under-test.ts";
+import { signedRequest } from "../support/signed-request.ts";
 import { failure, success } from "../support/wire.ts";
 
 const get = (path: string, method: string = "GET") =>
@@ -151,6 +152,21 @@ test("flush() is called after a request where the runtime may go, after a drain 
   expect(flush).toHaveBeenCalledTimes(2);
   await receiver.stop();
   expect(flush).toHaveBeenCalledTimes(3);
+});
+
+test("flush() writes what attempts after an answer added, where the runtime may go", async () => {
+  const gathered: string[] = [];
+  const flushed: string[][] = [];
+  const plugin: Plugin = () => ({
+    observer: { attempted: ({ result }) => void gathered.push(result) },
+    flush: () => Promise.resolve(void flushed.push(gathered.splice(0))),
+  });
+  const { receiver } = setUp({ plugins: [plugin], processors: { a: () => {} } });
+  const pending: Promise<unknown>[] = [];
+  const waitUntil = (promise: Promise<unknown>) => void pending.push(promise);
+  await receiver.fetch(await signedRequest(success), {}, { waitUntil });
+  await Promise.all(pending);
+  expect([gathered, flushed.flat()]).toEqual([[], ["succeeded"]]);
 });
 
 test("flush() that hangs does not keep the receiver from stopping", async () => {
