@@ -33,8 +33,8 @@ export interface ReverifyResult {
 /** What one of them turned out to be. */
 type Outcome = "accepted" | "duplicates" | "left";
 
-// The budget is looked at after each page.
-const pageSize = 20;
+// The budget is looked at after each page, of which each may take several round trips.
+const pageSize = 5;
 // Nobody waits for an answer.
 const storeWithinMs = 30_000;
 

@@ -33,8 +33,8 @@ export interface DenoKvStorageOptions {
  *
  * A value of Deno KV has its limits: an event has 200 processors at the most, of one job's failures
  * a success supersedes the last 90, and of an error the first 30,000 characters are kept. Claiming,
- * redriving and pruning are a transaction for each delivery and event, not one for all; so is
- * redelivering for each 100 processors, or fewer where their errors are long.
+ * redriving (100 at a time) and pruning are a transaction for each delivery and event, not one for all;
+ * so is redelivering for each 100 processors, or fewer where their errors are long.
  *
  * Lists by job, of what is ignored, quarantined or dead, and of what is pending or runs (where that
  * is 2,000 deliveries at the most) read what they show; by anything else they look at 10,000 events

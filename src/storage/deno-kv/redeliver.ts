@@ -14,6 +14,8 @@ import { untilCommitted } from "./until-committed.ts";
 const deliveriesPerCommit = 100;
 const errorLengthPerCommit = 300_000;
 const atOnce = 20;
+// Of so many commits an operator's request can wait for the end.
+const maxRedriven = 100;
 
 /** Makes ended deliveries of an event due again: {@linkcode Storage.redeliver}. */
 export async function redeliver(
@@ -65,12 +67,13 @@ function restarted(known: DeliveryRecord | undefined, now: () => number): Delive
   return known ? { ...fresh, fence: known.fence, lastError: known.lastError } : fresh;
 }
 
-/** Makes dead deliveries due again: {@linkcode Storage.redrive}. Each is a commit of its own. */
+/** Makes dead deliveries due again: {@linkcode Storage.redrive}. Each is a commit of its own, of 100 at a time. */
 export async function redrive(
   kv: DenoKv,
-  { limit, ...filter }: DeadFilter & { readonly limit: number },
+  { limit: wanted, ...filter }: DeadFilter & { readonly limit: number },
   now: () => number,
 ): Promise<number> {
+  const limit = Math.min(wanted, maxRedriven);
   const inTurn = createTurns();
   let count = 0;
   for await (const batch of batches(listDead(kv, filter), Math.min(limit, atOnce))) {
