@@ -23,7 +23,11 @@ export function createExpectations(
     add: (request) => classified(add(kv, request, now)),
     claim: ({ limit, leaseMs }) => classified(claim(kv, limit, leaseMs, now)),
     postpone: (jobId, next) => classified(postpone(kv, jobId, next, now)),
-    list: ({ limit, cursor }) => classified(list(kv, limit, cursor)),
+    async list({ limit, cursor }) {
+      // Outside: what is no cursor is no failure of Deno KV.
+      const after = cursor === undefined ? undefined : JSON.parse(cursor) as [number, string];
+      return await classified(list(kv, limit, after));
+    },
   };
 }
 
@@ -138,10 +142,9 @@ function change(atomic: DenoKvAtomic, entry: DenoKvEntry, changed: Expectation):
 async function list(
   kv: DenoKv,
   limit: number,
-  cursor: string | undefined,
+  after: readonly [deadlineAt: number, jobId: string] | undefined,
 ): Promise<ExpectationPage> {
   const prefix = keys.deadlines;
-  const after: readonly [number, string] | undefined = cursor && JSON.parse(cursor);
   const selector = after
     ? { prefix, start: behind(keys.deadline(after[0], await keyPart(after[1]))) }
     : { prefix };

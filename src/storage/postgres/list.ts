@@ -3,7 +3,7 @@ import type { EventFilter, Storage } from "../storage.ts";
 import type { Query } from "./client.ts";
 import { describedEvent, type DescribedRow, describeEvent } from "./describe.ts";
 import { type ListSource, listSources } from "./list-sources.ts";
-import { timeOf } from "./values.ts";
+import { checkPlace, timeOf } from "./values.ts";
 
 // How many events a call looks at, at the most, unless it is to give more than that.
 const window = 10_000;
@@ -127,6 +127,7 @@ export function createList(query: Query, schema: string): Storage["list"] {
   };
 
   return async (request) => {
+    checkPlace(request.cursor);
     const { source, before } = await begin(request);
     const values = listValues({ ...request, ...before !== undefined && { cursor: before } });
     const rows = await query<PageRow>(listStatement(schema, source), values);

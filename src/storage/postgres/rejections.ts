@@ -1,7 +1,7 @@
 import type { Rejections } from "../rejections.ts";
 import { rejectionPageOf, type RejectionRow } from "../sql-rows.ts";
 import type { Query } from "./client.ts";
-import { interval, milliseconds, timeOf } from "./values.ts";
+import { checkPlace, interval, milliseconds, timeOf } from "./values.ts";
 
 /** What was refused for its signature, in the tables of this schema. */
 export function createRejections(query: Query, schema: string): Rejections {
@@ -27,6 +27,7 @@ export function createRejections(query: Query, schema: string): Rejections {
     },
 
     async list({ limit, cursor = "0" }) {
+      checkPlace(cursor);
       // One more than asked for tells whether there is a next page.
       const rows = await query<RejectionRow>(statements.list, [cursor, limit + 1]);
       return rejectionPageOf(rows, limit);

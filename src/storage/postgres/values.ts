@@ -25,3 +25,12 @@ export function cut(time: string): string {
 export function storable(text: string): string {
   return text.replaceAll("\0", "\ufffd").toWellFormed();
 }
+
+/**
+ * Refuses what is no `seq` by which a list goes on, before the server does: whose refusal would pass
+ * for one of the storage.
+ */
+export function checkPlace(cursor: string | undefined): void {
+  if (cursor === undefined || /^\d{1,16}$/.test(cursor)) return;
+  throw new RangeError("PostgreSQL: expected the cursor that a page before gave.");
+}

@@ -27,6 +27,13 @@ async function administrate(text: string): Promise<void> {
 describe.each(clients)("postgresStorage() by the client %s", (client, connect) => {
   const schema = `values_${client}`;
 
+  test("lists refuse a cursor that is none, as no failure of the server", async () => {
+    const storage = postgresStorage(connect(server.url), { schema });
+    for (const list of [storage.list, storage.rejections.list]) {
+      await expect(list({ limit: 1, cursor: "1; x" })).rejects.toThrow(RangeError);
+    }
+  });
+
   test("takes the largest numbers that its callers may give, and fractions", async () => {
     const storage = postgresStorage(connect(server.url), { schema });
     const event = await newEvent({ receivedAt: 8.64e15 });
