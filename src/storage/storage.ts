@@ -2,21 +2,23 @@ import type { VerifiedBytes } from "../signature.ts";
 import type { Activity } from "./activity.ts";
 import type { Expectations } from "./expectations.ts";
 import type { Rejections } from "./rejections.ts";
+import type {
+  Attempt,
+  DeliveryState,
+  EventOrigin,
+  EventState,
+  StoredEvent,
+} from "./stored-event.ts";
 
-/**
- * What became of an event:
- * - `accepted`: a job's end, handed to the processors;
- * - `ignored`: signed, but not a job's end;
- * - `quarantined`: signed, but its payload could not be understood;
- * - `superseded`: a `job.failed` of a job whose `job.succeeded` is stored too: kept, not processed.
- */
-export type EventState = "accepted" | "ignored" | "quarantined" | "superseded";
-
-/** How an event came: sent by ImgGo, or asked for as it did not come. */
-export type EventOrigin = "webhook" | "reconcile";
-
-/** Where a delivery (one event for one processor) stands. */
-export type DeliveryState = "pending" | "running" | "succeeded" | "dead";
+export type {
+  Attempt,
+  AttemptState,
+  Delivery,
+  DeliveryState,
+  EventOrigin,
+  EventState,
+  StoredEvent,
+} from "./stored-event.ts";
 
 /** A verified event on its way into a storage. */
 export interface NewEvent {
@@ -97,60 +99,6 @@ export type Outcome =
   | { readonly kind: "dead"; readonly error: string }
   /** Due again at once; the attempt does not count. */
   | { readonly kind: "released" };
-
-/** An event as it is stored, without its body. */
-export interface StoredEvent {
-  readonly id: string;
-  readonly key: string;
-  readonly state: EventState;
-  readonly origin: EventOrigin;
-  readonly event: string | null;
-  readonly jobId: string | null;
-  readonly patternId: string | null;
-  readonly receivedAt: number;
-  /** The body's size in bytes. */
-  readonly size: number;
-  /** How many more requests of the same key came. */
-  readonly duplicates: number;
-  /** As {@linkcode NewEvent.traceParent}. */
-  readonly traceParent: string | null;
-  /** One for each processor, in the order of their names. */
-  readonly deliveries: readonly Delivery[];
-}
-
-/** One event for one processor. */
-export interface Delivery {
-  readonly processor: string;
-  readonly state: DeliveryState;
-  /** How often it was run, the running attempt included. */
-  readonly attempts: number;
-  /** When it may run (`pending`) or its lease ends (`running`), in milliseconds; else null. */
-  readonly dueAt: number | null;
-  /** When it succeeded or was given up (`dead`), in milliseconds; else null. */
-  readonly endedAt: number | null;
-  /** Why the last failed attempt failed. */
-  readonly lastError: string | null;
-}
-
-/**
- * Where an attempt stands: it runs, it ended as its {@linkcode Outcome} says, or it was `lost`: its
- * lease ended before it did.
- */
-export type AttemptState = "running" | Outcome["kind"] | "lost";
-
-/** One run of a processor. */
-export interface Attempt {
-  readonly processor: string;
-  /** Which one it is, from 1, since the delivery was made or last began anew. */
-  readonly attempt: number;
-  readonly state: AttemptState;
-  /** When it was claimed, in milliseconds since 1970. */
-  readonly startedAt: number;
-  /** When it ended; null of one that runs or was lost. */
-  readonly endedAt: number | null;
-  /** Why it failed: its first 200 characters. */
-  readonly error: string | null;
-}
 
 /** Which events are meant: those to which all that is given applies. */
 export interface EventFilter {
