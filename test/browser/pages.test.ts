@@ -1,6 +1,10 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import axe from "axe-core";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { sqliteStorage } from "imggo-webhooks/storage/sqlite";
 import { listen } from "../../src/entry/listen/node.ts";
 import { pagedReceiver, switchable, token } from "../support/paged-receiver.ts";
 import { launchBrowser } from "../support/browser.ts";
@@ -20,7 +24,9 @@ const job = (id: string, result: unknown = { total: 12.5, lines: [{ text: "Käse
 /** A receiver that listens, with something of each kind in it. */
 async function deploy() {
   const sink = switchable();
+  const folder = await mkdtemp(join(tmpdir(), "imggo-webhooks-"));
   const admin = pagedReceiver({
+    storage: sqliteStorage(join(folder, "events.db")),
     processors: { invoices: sink.processor, archive: () => {} },
     worker: { pollMs: 20 },
   });
@@ -31,6 +37,8 @@ async function deploy() {
   onTestFinished(async () => {
     await admin.receiver.stop();
     await server.close();
+    await admin.storage.close();
+    await rm(folder, { recursive: true });
   });
   const settled = async () => {
     await expect.poll(async () => {
@@ -146,6 +154,7 @@ describe("the pages in a browser", () => {
     const { url, send } = await deploy();
     const { page, complaints } = await open();
     await signIn(page, `${url}/events`);
+    await page.getByText("More filters").click();
     await page.getByLabel("Pattern").fill("half a wo");
     await page.getByRole("link", { name: "job-1" }).focus();
     await send(job("job-new"));

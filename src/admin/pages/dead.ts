@@ -92,15 +92,21 @@ async function item(group: DeadGroup, links: Links): Promise<Html> {
   return markup`<li class="card stack">
 <div class="split"><div class="line"><h2>${mono(processor)}</h2><span class="bad">${
     whole(count)
-  } dead</span><span class="soft">the last ${time(new Date(lastEndedAt).toISOString())}</span></div>
+  } dead</span><span class="soft">the last one ${
+    time(new Date(lastEndedAt).toISOString())
+  }</span></div>
 <a class="button" id="group-${key}" href="${links.to("/dead/redrive", { group: key })}">Redrive ${
     whole(count)
   }…<span class="unseen"> of ${processor}</span></a></div>
 <pre tabindex="0">${error}</pre>
-<div class="line"><a id="last-${key}" href="${links.event(lastEventId)}">The one that died last</a>
-<form method="post" action="${
-    links.event(lastEventId)
-  }/redeliver"><input type="hidden" name="processor" value="${processor}"><button class="small" id="one-${key}">Try just this one</button></form></div>
+<div class="line"><a id="last-${key}" href="${links.event(lastEventId)}">${
+    count === 1 ? "Its event" : "The event that died last"
+  }</a> ${
+    count > 1 &&
+    markup`<form method="post" action="${
+      links.event(lastEventId)
+    }/redeliver"><input type="hidden" name="processor" value="${processor}"><button class="small" id="one-${key}">Try just this one</button></form>`
+  }</div>
 </li>`;
 }
 

@@ -14,7 +14,11 @@ export function deliveryCard(delivery: DeliveryDetailJson, action: string): Html
   }</div>
 <p class="soft">${progress(delivery)}</p> ${
     error !== null && markup`<pre class="bad" tabindex="0">${error}</pre>`
-  } ${history.length > 0 && markup`<ol class="attempts">${history.map(attemptItem)}</ol>`} </li>`;
+  } ${
+    history.length > 0 && markup`<ol class="attempts">${
+      history.map((attempt, index) => attemptItem(attempt, history[index - 1]))
+    }</ol>`
+  } </li>`;
 }
 
 /** A form that runs a delivery again; of one that succeeded it asks before, as that does it twice. */
@@ -29,7 +33,7 @@ function progress({ state, attempts, due_at, ended_at }: DeliveryDetailJson): Ht
   const times = several(attempts, "attempt");
   if (state === "pending" && due_at !== null) {
     const isDue = Date.parse(due_at) <= Date.now();
-    return markup`${attempts > 0 && `${times} so far. `}${isDue ? "Due since" : "To be run"} ${
+    return markup`${attempts > 0 && `${times} so far. `}${isDue ? "It was due" : "To be run"} ${
       time(due_at)
     }.`;
   }
@@ -43,13 +47,21 @@ function progress({ state, attempts, due_at, ended_at }: DeliveryDetailJson): Ht
   }, after ${times}.`;
 }
 
-function attemptItem({ attempt, state, started_at, ended_at, error }: AttemptJson): Html {
-  const seconds = ended_at === null
-    ? null
-    : (Date.parse(ended_at) - Date.parse(started_at)) / 1_000;
+function attemptItem(
+  { attempt, state, started_at, ended_at, error }: AttemptJson,
+  before: AttemptJson | undefined,
+): Html {
+  const between = (from: string, to: string) =>
+    duration(Math.max(0, Date.parse(to) - Date.parse(from)) / 1_000);
+  // How long after the one before says more than how long ago.
+  const later = before?.ended_at && `${between(before.ended_at, started_at)} later`;
   return markup`<li><div class="line"><span>Attempt ${attempt}</span>${
     attemptState(state)
-  }<span class="soft">${time(started_at)}${
-    seconds !== null && `, took ${duration(Math.max(0, seconds))}`
-  }</span></div>${error !== null && markup`<pre tabindex="0">${error}</pre>`}</li>`;
+  }<span class="soft">${time(started_at, later || undefined)}${
+    ended_at !== null && `, took ${between(started_at, ended_at)}`
+  }</span></div>${
+    error !== null && (error === before?.error
+      ? markup`<p class="soft">The same error again.</p>`
+      : markup`<pre tabindex="0">${error}</pre>`)
+  }</li>`;
 }

@@ -75,7 +75,7 @@ function facts(event: EventDetailJson, links: Links): readonly Content[] {
       markup`<a href="${links.to("/events", { pattern_id })}">${mono(pattern_id)}</a>`,
     ),
     fact("Event id", markup`${mono(id)} ${copyButton(id, "the event's id")}`),
-    fact("Came", origin === "webhook" ? "by webhook" : "as ImgGo was asked for it"),
+    fact("Came", origin === "webhook" ? "by webhook" : "from ImgGo, when asked for it"),
     fact("Duplicates", duplicates === 0 ? "none" : whole(duplicates)),
     fact("Deduplicated by", mono(key)),
     trace_id !== null &&

@@ -7,20 +7,15 @@ import { type Content, type Html, markup } from "./markup.ts";
 import type { Links } from "./links.ts";
 import type { Page, View } from "./page.ts";
 import { pager } from "./pager.ts";
-import { deliveryMark, deliveryState, eventState, toneMark } from "./state.ts";
+import { deliveredState, deliveryMark, deliveryState, eventState, toneMark } from "./state.ts";
 import { mono, several, time } from "./text.ts";
 
-const filters = [
-  "job_id",
-  "event",
-  "pattern_id",
-  "state",
-  "delivery_state",
-  "received_after",
-  "received_before",
-];
+// What a form shows only when it is asked to, or when it holds something.
+const rarer = ["event", "pattern_id", "received_after", "received_before"];
+const filters = ["job_id", "state", "delivery_state", ...rarer];
 const perPage = "50";
 const marksShown = 3;
+const urgency = ["dead", "running", "pending"] as const;
 
 /** The events, the last stored first. */
 export const events: View = async ({ query, host, operations, links }) => {
@@ -96,17 +91,20 @@ function filterForm(
     links.to("/events")
   }" role="search" aria-label="Events"> ${
     part("job_id", "Job or event id", markup`autocomplete="off"`, "search")
-  } ${
-    part("event", "Event", markup`list="names" autocomplete="off"`)
-  } <datalist id="names"><option value="job.succeeded"><option value="job.failed"></datalist> ${
-    part("pattern_id", "Pattern", markup`autocomplete="off"`)
   } ${choice("state", "State", eventStates)} ${
     choice("delivery_state", "A delivery is", deliveryStates)
-  } ${at("received_after", "Received from (UTC)")} ${
-    at("received_before", "Received before (UTC)")
   } <p class="line"><button class="main">Find</button>${
     Object.keys(filter).length > 0 && markup`<a href="${links.to("/events")}">Show all</a>`
   }</p>
+<details${rarer.some((name) => name in filter) && markup` open`}>
+<summary>More filters</summary>
+<div class="fields">${part("event", "Event", markup`list="names" autocomplete="off"`)} ${
+    part("pattern_id", "Pattern", markup`autocomplete="off"`)
+  } ${at("received_after", "Received from (UTC)")} ${
+    at("received_before", "Received before (UTC)")
+  }</div>
+<datalist id="names"><option value="job.succeeded"><option value="job.failed"></datalist>
+</details>
 </form>`;
 }
 
@@ -118,26 +116,28 @@ function nothing(filter: Readonly<Record<string, string>>, hasMore: boolean): st
 }
 
 function row(event: EventJson, links: Links): Html {
-  const { deliveries, duplicates } = event;
-  const more = deliveries.length - marksShown;
-  return markup`<li>${glance(event)} <div><a class="name" id="${event.id}" href="${
-    links.event(event.id)
-  }">${mono(event.job_id ?? event.id)}</a>
-<p class="soft line"><bdi>${event.event ?? "not understood"}</bdi>${
-    event.pattern_id !== null && mono(event.pattern_id)
-  }${duplicates > 0 && markup`<span class="tag">${several(duplicates, "duplicate")}</span>`}${
-    event.origin === "reconcile" && markup`<span class="tag">asked for</span>`
+  const { id, job_id, pattern_id, state, duplicates } = event;
+  // What needs a look comes first; what went well needs no more than to be counted in.
+  const open = urgency.flatMap((state) => event.deliveries.filter((each) => each.state === state));
+  const more = open.length - marksShown;
+  const worst = open[0]?.state;
+  const name = job_id ?? id;
+  return markup`<li>${
+    state !== "accepted" || event.deliveries.length === 0
+      ? eventState(state)
+      : worst === undefined
+      ? deliveredState()
+      : deliveryState(worst)
+  } <div><a class="name clip" id="${id}" href="${links.event(id)}" title="${
+    [name, pattern_id ?? ""].join("\n").trim()
+  }">${mono(name)}</a>
+<p class="soft clip"><bdi>${event.event ?? "not understood"}</bdi>${
+    duplicates > 0 && ` · ${several(duplicates, "duplicate")}`
+  }${event.origin === "reconcile" && " · asked for"}${
+    pattern_id !== null && markup` · ${mono(pattern_id)}`
   }</p></div>
 <p class="line">${
-    deliveries.slice(0, marksShown).map(({ processor, state }) => deliveryMark(processor, state))
+    open.slice(0, marksShown).map(({ processor, state }) => deliveryMark(processor, state))
   }${more > 0 && markup`<span class="soft">and ${more} more</span>`}</p>
 <p class="when">${time(event.received_at)}</p></li>`;
-}
-
-/** What matters most of an event: what a delivery of it needs, before what went well. */
-function glance({ state, deliveries }: EventJson): Html {
-  if (state !== "accepted" || deliveries.length === 0) return eventState(state);
-  const order = ["dead", "running", "pending"] as const;
-  const first = order.find((name) => deliveries.some(({ state }) => state === name));
-  return deliveryState(first ?? "succeeded");
 }

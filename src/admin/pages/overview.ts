@@ -89,9 +89,9 @@ function concernsOf(stats: StatsJson, isSpooling: boolean, links: Links): readon
         links.to("/events", {
           delivery_state: "pending",
         })
-      }">Deliveries are due for ${
+      }">Deliveries have been due for ${
         duration(waits)
-      }</a> and nobody runs them: is there a worker, and does it keep up?`,
+      }</a> and nothing runs them: is there a worker, and does it keep up?`,
     ],
     [
       stats.overdue > 0,
@@ -154,22 +154,22 @@ function facts(stats: StatsJson, links: Links): readonly Html[] {
       "Backlog",
       whole(backlog),
       stats.oldest_due_at === null
-        ? backlog === 0 ? "nothing waits" : "nothing is due yet"
-        : markup`due since ${time(stats.oldest_due_at)}`,
+        ? backlog === 0 ? "nothing waits" : `${whole(deliveries.running)} running, none due yet`
+        : markup`the oldest due ${time(stats.oldest_due_at)}`,
     ),
     fact(
       "Dead",
       whole(deliveries.dead),
       markup`<a href="${links.to("/dead")}">${
-        deliveries.dead === 0 ? "none given up" : "by what they died of"
+        deliveries.dead === 0 ? "none given up" : "grouped by error"
       }</a>`,
     ),
     fact(
       "Overdue",
       whole(stats.overdue),
-      markup`<a href="${links.to("/expectations")}">${
-        whole(expectations.waiting)
-      } more awaited</a>`,
+      markup`<a href="${links.to("/expectations")}">${whole(expectations.waiting)} ${
+        stats.overdue > 0 && "more "
+      }awaited</a>`,
     ),
   ];
 }
@@ -182,7 +182,7 @@ function stored(stats: StatsJson, links: Links): Html {
         markup`<a href="${links.to("/events", { state })}">${whole(stats.events[state])}</a>`,
       )
     )
-  }${fact("Duplicates of them", whole(stats.duplicates))}${
+  }${fact("Duplicates", whole(stats.duplicates))}${
     fact(
       "Refused, kept",
       markup`<a href="${links.to("/rejections")}">${whole(stats.rejections)}</a>`,
@@ -200,7 +200,7 @@ function receiver(
   return markup`<dl class="facts">${
     fact(
       "Storage",
-      health?.spooling ? "does not take events" : `answers, in ${duration(answeredMs / 1_000)}`,
+      health?.spooling ? "does not take events" : `answers in ${duration(answeredMs / 1_000)}`,
     )
   }${fact("Spool", stats.spooled > 0 ? `${several(stats.spooled, "event")} in it` : "empty")}${
     fact("Processors", names.length > 0 ? names : "none")

@@ -36,7 +36,7 @@ export const rejections: View = async ({ query, operations, links }) => {
     body: markup`<div class="head">
 <div>
 <h1>Rejections</h1>
-<p>Requests whose signature did not fit, kept for a while. If the secret was wrong, set the right one, then check them again: what passes is taken as if it had just been right when it came.</p>
+<p>Requests whose signature did not fit, kept for a while. If the secret was wrong, set the right one, then check them again: what passes is taken as if it had passed when it came.</p>
 </div>
 </div>
 <div id="rejections" class="stack" ${isFirst && markup`data-live`}> ${

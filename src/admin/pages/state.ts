@@ -34,7 +34,7 @@ const deliveries: Readonly<Record<DeliveryState, Look>> = {
 const attempts: Readonly<Record<AttemptState, readonly [...Look, said: string]>> = {
   running: ["busy", "arc", "running"],
   succeeded: ["ok", "check", "succeeded"],
-  retry: ["warn", "again", "failed, to be tried again"],
+  retry: ["warn", "again", "failed"],
   dead: ["bad", "cross", "failed for good"],
   released: ["quiet", "dash", "given back unfinished"],
   lost: ["warn", "triangle", "lost: it never told its end"],
@@ -46,6 +46,8 @@ export const attemptState = (state: AttemptState): Html => {
   const [tone, shape, said] = attempts[state];
   return told([tone, shape], said);
 };
+/** Of an event, whose deliveries have all succeeded. */
+export const deliveredState = (): Html => told(deliveries.succeeded, "delivered");
 export const overdueState = (): Html => told(["bad", "triangle"], "overdue");
 
 /** A delivery in a few letters: its processor, with the state as a shape, and for who hears it. */

@@ -65,7 +65,13 @@ dt{color:var(--soft);font-size:.85rem}
 .rows>li{position:relative;display:grid;gap:.15rem 1.25rem;align-items:center;padding:.8rem 1.25rem;border-top:1px solid var(--line)}
 .rows>li:first-child{border-top:0}
 .rows.card{padding:0;overflow:hidden}
-.events>li{grid-template-columns:7.5rem minmax(0,1fr) minmax(0,18rem) 7.5rem}
+.events>li{grid-template-columns:7.5rem minmax(0,1fr) fit-content(21rem) 7.5rem;padding-block:.4rem}
+.clip{display:block;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+p.clip{font-size:.9rem}
+p:empty{display:none}
+.events>li>.when{grid-column:4}
+#dead pre{max-height:8.5rem}
+main>.facts{grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr))}
 .events>li:hover{background:var(--wash)}
 .events a::after{content:"";position:absolute;inset:0}
 .events a:focus-visible{outline:0}
@@ -75,10 +81,11 @@ dt{color:var(--soft);font-size:.85rem}
 .state bdi{color:var(--text)}
 .when{text-align:right;color:var(--soft);font-size:.9rem}
 .pair{grid-template-columns:minmax(0,1fr) auto!important}
-.name{font-weight:600;color:inherit;text-decoration:none}
-.tag{font-size:.8rem;color:var(--soft);border:1px solid var(--line);border-radius:1rem;padding:0 .5rem}
-form.filter{display:grid;gap:.9rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,11.5rem),1fr));align-items:start}
+.name,.name .mono{font-weight:600;color:inherit;text-decoration:none}
+form.filter,.fields{display:grid;gap:.9rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,11.5rem),1fr));align-items:start}
 form.filter .line{align-self:end}
+form.filter details{grid-column:1/-1}
+.fields{margin-top:.9rem}
 label,.label{display:block;font-size:.85rem;color:var(--soft);margin-bottom:.25rem}
 input,select,button,.button{font:inherit;color:inherit;min-height:2.4rem}
 input,select{width:100%;background:var(--page);border:1px solid var(--field);padding:.35rem .6rem}
@@ -115,14 +122,15 @@ summary:hover{color:var(--accent)}
 main{padding-top:1.5rem!important;gap:1.25rem}
 .wide{padding:0 1rem}
 .bar .wide{padding-top:.4rem;gap:0 1rem}
-.bar ul{font-size:.85rem;gap:0}
+.bar ul{font-size:.8rem;gap:0;margin:0 -.3rem;flex-wrap:nowrap;overflow-x:auto}
+.bar li a{outline-offset:-2px!important}
 .both{grid-template-columns:minmax(0,1fr)}
 .facts{grid-template-columns:1fr 1fr;gap:1rem}
-.bar nav{order:3;flex-basis:100%}
+.bar nav{order:3;flex-basis:100%;min-width:0}
 .bar form{margin-left:auto}
-form.filter{grid-template-columns:1fr 1fr}
-form.filter>:has([type=datetime-local]),form.filter>.line{grid-column:1/-1}
-.bar li a{padding:.4rem .45rem}
+form.filter,.fields{grid-template-columns:1fr 1fr}
+.filter :has(>[type=datetime-local]),.filter>:has([type=search]),.filter>.line{grid-column:1/-1}
+.bar li a{padding:.4rem .3rem}
 button{white-space:normal}
 .rows>li{padding:.8rem 1rem}
 .events>li{grid-template-columns:minmax(0,1fr) auto}
@@ -131,5 +139,6 @@ button{white-space:normal}
 .pair{grid-template-columns:minmax(0,1fr)!important}
 .card{padding:1rem}
 }
+@media print{.bar,form,footer,.small{display:none!important}}
 @media(prefers-contrast:more){:root{--line:var(--field);--soft:var(--text)}}
 `.trim();

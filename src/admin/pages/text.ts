@@ -4,9 +4,9 @@ import { type Content, type Html, markup } from "./markup.ts";
 // How numbers, times and texts are told, everywhere alike.
 
 /** A time as people say it, with the exact one behind it. */
-export function time(iso: string): Html {
+export function time(iso: string, said: string = relativeTime(iso)): Html {
   const exact = `${iso.replace("T", " ").replace(/\.\d+Z$|Z$/, "")} UTC`;
-  return markup`<time datetime="${iso}" title="${exact}">${relativeTime(iso)}</time>`;
+  return markup`<time datetime="${iso}" title="${exact}">${said}</time>`;
 }
 
 /** A time in full, as people say it behind it. */

@@ -57,7 +57,7 @@ export function tree(value: unknown): Tree {
     return markup`<li>
 <details${
       depth < openDepth && markup` open`
-    }><summary>${name} <span class="soft">${count}</span></summary>${
+    }><summary>${name}: <span class="soft">${count}</span></summary>${
       list(entries, depth + 1)
     }</details></li>`;
   };

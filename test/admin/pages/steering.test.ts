@@ -8,6 +8,7 @@ import {
   pagesUnderTest,
   type ReadPage,
   structureProblems,
+  textOf,
 } from "../../support/pages-under-test.ts";
 import { secret } from "../../support/signed-request.ts";
 
@@ -101,8 +102,34 @@ describe("the events", () => {
       expect(shown(page), query).toEqual(ids);
       expect(structureProblems(page)).toEqual([]);
     }
+    const isOpen = ({ elements }: ReadPage) =>
+      elements.some((each) => each.tagName === "details" && attribute(each, "open") === "");
+    expect(isOpen(all)).toBe(false);
+    expect(isOpen(await pages.get("/admin/events?state=accepted"))).toBe(false);
+    expect(isOpen(await pages.get("/admin/events?pattern_id=pat_2"))).toBe(true);
     const { response } = await pages.get(`/admin/events?job_id=${one}`);
     expect(response.headers.get("Location")).toBe(`/admin/events/${one}`);
+  });
+
+  test("say of a delivery what it needs, and of the others that they are delivered", async () => {
+    const sink = switchable();
+    const pages = await pagesUnderTest({
+      processors: { sink: sink.processor, other: () => {} },
+    });
+    const rows = async () =>
+      (await pages.get("/admin/events")).elements
+        .filter((each) => each.tagName === "li" && /job-\d/.test(textOf(each)))
+        .map((each) => textOf(each).replace(/\s+/g, " ").trim());
+    await pages.send(job("job-1"));
+    await pages.send(job("job-1"));
+    await pages.receiver.drain();
+    sink.fails = "no";
+    await pages.send(job("job-2"));
+    await pages.receiver.drain();
+    expect(await rows()).toEqual([
+      "dead job-2 job.succeeded · pat_1 sink: dead just now",
+      "delivered job-1 job.succeeded · 1 duplicate · pat_1 just now",
+    ]);
   });
 
   test("come in parts, each once, of which only the first is live", async () => {
@@ -163,6 +190,26 @@ describe("an event", () => {
     expect((await pages.storage.stats()).deliveries.pending).toBe(2);
     const again = await pages.post(`/admin/events/${id}/redeliver`);
     expect((await follow(pages, again)).text).toContain("Nothing changed");
+  });
+
+  test("tells of its attempts how far apart they were, and an error once", async () => {
+    const pages = await pagesUnderTest({
+      worker: { maxAttempts: 3, backoff: { firstMs: 1, maxMs: 1 } },
+      processors: {
+        sink: () => {
+          throw new Error("the sink is full");
+        },
+      },
+    });
+    const id = await pages.send(job("job-1"));
+    await expect.poll(async () => {
+      await pages.receiver.drain();
+      return (await pages.storage.stats()).deliveries.dead;
+    }).toBe(1);
+    const { text } = await pages.get(`/admin/events/${id}`);
+    expect(text.match(/the sink is full/g)).toHaveLength(1);
+    expect(text.match(/The same error again/g)).toHaveLength(2);
+    expect(text.match(/\d m?s later, took/g)).toHaveLength(2);
   });
 
   test("that cannot be run again says why", async () => {
