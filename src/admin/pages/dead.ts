@@ -48,7 +48,7 @@ export const redriveQuestion: View = async (visit) => {
     section: "dead",
     body: markup`<div class="head">
 <div>
-<p class="crumb"><a href="${links.to("/dead")}">Dead</a></p>
+<p><a href="${links.to("/dead")}">Dead</a></p>
 <h1>${title}</h1>
 <p>${
       group === undefined

@@ -3,14 +3,19 @@ import { type Html, markup } from "./markup.ts";
 import { attemptState, deliveryState } from "./state.ts";
 import { duration, mono, several, time } from "./text.ts";
 
-/** A delivery with what can be done with it, and its attempts in the order of time. */
-export function deliveryCard(delivery: DeliveryDetailJson, action: string): Html {
+/**
+ * A delivery with its attempts in the order of time.
+ *
+ * @param action Where a form goes that runs it again, if its event is one that can be.
+ */
+export function deliveryCard(delivery: DeliveryDetailJson, action: string | false): Html {
   const { processor, state, history, last_error } = delivery;
   // As long as attempts are remembered, they say it.
   const error = history.some(({ error }) => error !== null) ? null : last_error;
   return markup`<li class="card stack">
 <div class="split"><div class="line"><h3>${mono(processor)}</h3>${deliveryState(state)}</div>${
-    (state === "succeeded" || state === "dead") && redeliverForm(action, delivery)
+    action !== false && (state === "succeeded" || state === "dead") &&
+    redeliverForm(action, delivery)
   }</div>
 <p class="soft">${progress(delivery)}</p> ${
     error !== null && markup`<pre class="bad" tabindex="0">${error}</pre>`

@@ -21,7 +21,7 @@ export const event: View = async ({ parameters, operations, host, links }) => {
     section: "events",
     body: markup`<div class="head">
 <div>
-<p class="crumb"><a href="${links.to("/events")}">Events</a></p>
+<p><a href="${links.to("/events")}">Events</a></p>
 <div class="line"><h1><bdi>${found.event ?? "Not understood"}</bdi></h1>${
       eventState(found.state)
     }</div> ${explanation(found)}</div>
@@ -54,7 +54,7 @@ function explanation({ state }: EventDetailJson): Html | false {
     accepted: undefined,
     ignored: "Signed, but not the end of a job: kept, and not handed to processors.",
     quarantined: "Signed, but not understood: kept, and not handed to processors.",
-    superseded: "The job succeeded after all: this is kept, and not handed to processors.",
+    superseded: "The job succeeded after all: this is kept, and no longer handed to processors.",
   }[state];
   return said !== undefined && markup`<p>${said}</p>`;
 }
@@ -102,7 +102,9 @@ function deliveriesOf(
   }</div> ${
     deliveries.length === 0 &&
     markup`<p class="card soft">There was no processor when it came.</p>`
-  } <ul class="stack">${deliveries.map((delivery) => deliveryCard(delivery, action))}</ul> ${
+  } <ul class="stack">${
+    deliveries.map((delivery) => deliveryCard(delivery, state === "accepted" && action))
+  }</ul> ${
     state === "accepted" &&
     others.map((name) =>
       markup`<form method="post" action="${action}"><input type="hidden" name="processor" value="${name}"><button>Hand it to <bdi>${name}</bdi> too</button></form>`

@@ -60,17 +60,15 @@ export function deliveryMark(processor: string, state: DeliveryState): Html {
 /** The shape of a tone, for a sentence that has it. */
 export function toneMark(tone: "ok" | "bad" | "warn"): Html {
   const look = { ok: "check", bad: "cross", warn: "triangle" } as const;
-  return markup`<svg class="mark ${tone}" viewBox="0 0 16 16" aria-hidden="true">
-<path d="${shapes[look[tone]]}" />
-</svg>`;
+  return shape(look[tone], `mark ${tone}`);
 }
 
 function told([tone, name]: Look, said: string): Html {
   return markup`<span class="state ${tone}">${shape(name)}${said}</span>`;
 }
 
-function shape(name: keyof typeof shapes): Html {
-  return markup`<svg viewBox="0 0 16 16" aria-hidden="true">
+function shape(name: keyof typeof shapes, classes = ""): Html {
+  return markup`<svg class="${classes}" viewBox="0 0 16 16" aria-hidden="true">
 <path d="${shapes[name]}" />
 </svg>`;
 }

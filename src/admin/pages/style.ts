@@ -25,8 +25,9 @@ ul,ol{list-style:none}
 h1{font-size:1.6rem;line-height:1.25;letter-spacing:-.015em;font-weight:650}
 h2{font-size:1.05rem;font-weight:620}
 h3{font-size:1rem;font-weight:600}
-h2 .mono,h3 .mono{font-size:1em;font-weight:600}
 code,pre,.mono{font:13px/1.55 var(--mono)}
+:is(h2,h3,.name) .mono{font-weight:600}
+:is(h2,h3) .mono{font-size:1em}
 svg{display:block}
 [hidden]{display:none!important}
 .unseen,.skip:not(:focus){position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
@@ -81,12 +82,12 @@ main>.facts{grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr))}
 .state bdi{color:var(--text)}
 .when{text-align:right;color:var(--soft);font-size:.9rem}
 .pair{grid-template-columns:minmax(0,1fr) auto!important}
-.name,.name .mono{font-weight:600;color:inherit;text-decoration:none}
+.name{color:inherit;text-decoration:none}
 form.filter,.fields{display:grid;gap:.9rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,11.5rem),1fr));align-items:start}
 form.filter .line{align-self:end}
 form.filter details{grid-column:1/-1}
 .fields{margin-top:.9rem}
-label,.label{display:block;font-size:.85rem;color:var(--soft);margin-bottom:.25rem}
+label{display:block;font-size:.85rem;color:var(--soft);margin-bottom:.25rem}
 input,select,button,.button{font:inherit;color:inherit;min-height:2.4rem}
 input,select{width:100%;background:var(--page);border:1px solid var(--field);padding:.35rem .6rem}
 [aria-invalid]{border-color:var(--bad)}

@@ -212,6 +212,19 @@ describe("an event", () => {
     expect(text.match(/\d m?s later, took/g)).toHaveLength(2);
   });
 
+  test("that is superseded offers nothing that would be refused", async () => {
+    const pages = await pagesUnderTest({ processors: { sink: () => {} } });
+    const failed = { event: "job.failed", data: { job_id: "job-1", error: "unreadable" } };
+    const id = await pages.send(failed);
+    await pages.receiver.drain();
+    expect((await pages.get(`/admin/events/${id}`)).text).toContain("Redeliver to sink");
+    await pages.send(job("job-1"));
+    const { text } = await pages.get(`/admin/events/${id}`);
+    expect(text).toContain("no longer handed to processors");
+    expect(text).toContain("Attempt 1");
+    expect(text).not.toContain("Redeliver");
+  });
+
   test("that cannot be run again says why", async () => {
     const pages = await pagesUnderTest({ processors: { sink: () => {} } });
     const bad = await pages.send("no JSON");
