@@ -237,12 +237,16 @@ describe("the API's door", () => {
     const { receiver, call } = setUpAdmin();
     const wrong = () =>
       receiver.fetch(new Request(url, { headers: { Authorization: "Bearer wrong" } }));
-    const all = Array.from({ length: 101 }, wrong);
-    const last = await readApiAnswer(await all.at(-1)!);
-    expect(last).toMatchObject({ status: 429, body: { code: "too_many_attempts" } });
-    expect(last.headers.get("Retry-After")).toBe("1");
+    const all = Array.from({ length: 150 }, wrong);
     expect((await call("/events")).status).toBe(200);
-    await Promise.all(all);
+    const answers = await Promise.all((await Promise.all(all)).map(readApiAnswer));
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const { headers, body } of refused) {
+      expect(body).toMatchObject({ code: "too_many_attempts" });
+      expect(headers.get("Retry-After")).toBe("1");
+    }
+    expect(answers.length - refused.length).toBeGreaterThanOrEqual(100);
   });
 });
 
