@@ -122,7 +122,8 @@ export function createOperations(host: OperationsHost, context?: HandlerContext)
       const now = Date.now();
       const [stats, activity, health] = await Promise.all([
         storage.stats(),
-        storage.activity.list(now - dayMs),
+        // In an async function: were it to throw, what was asked before would fail unheard.
+        (async () => await storage.activity.list(now - dayMs))(),
         pingWithin(storage, pingWithinMs),
       ]);
       return statsJson(stats, activity, health ?? {}, now);

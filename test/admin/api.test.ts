@@ -1,6 +1,6 @@
 import { PermanentError, StorageError } from "imggo-webhooks";
 import { memoryStorage } from "imggo-webhooks/storage/memory";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { DeliveryJson, EventJson } from "../../src/operations/answers.ts";
 import { readApiAnswer, setUpAdmin, token } from "../support/admin-under-test.ts";
 import { newEvent } from "../support/new-event.ts";
@@ -370,6 +370,27 @@ describe("POST /drain", () => {
 
 describe("a call", () => {
   const forever = () => new Promise<never>(() => {});
+
+  test("leaves no failure unheard where the storage fails in two ways at once", async () => {
+    const unheard = vi.fn();
+    process.on("unhandledRejection", unheard);
+    onTestFinished(() => void process.off("unhandledRejection", unheard));
+    const { call } = setUpAdmin({
+      faulty: ({ activity }) => ({
+        stats: () => Promise.reject(new StorageError("unavailable", "down")),
+        activity: {
+          ...activity,
+          list() {
+            throw new StorageError("unavailable", "down");
+          },
+        },
+      }),
+    });
+    expect(await call("/stats")).toMatchObject({ status: 503 });
+    // Node.js tells of what nobody heard once all that is ready has run.
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(unheard).not.toHaveBeenCalled();
+  });
 
   test("gets 503 in time where the storage fails, throws or hangs; what failed is only logged", async () => {
     const faults = {

@@ -1,6 +1,6 @@
 import { StorageError } from "imggo-webhooks";
 import { memoryStorage } from "imggo-webhooks/storage/memory";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { token } from "../../support/paged-receiver.ts";
 import {
   attribute,
@@ -228,5 +228,22 @@ describe("answers", () => {
     const page = await pages.get("/admin/events");
     expect(page.response.status).toBe(500);
     expect(page.html).not.toContain("password");
+  });
+
+  test("leave no failure unheard where the storage fails in two ways at once", async () => {
+    const unheard = vi.fn();
+    process.on("unhandledRejection", unheard);
+    onTestFinished(() => void process.off("unhandledRejection", unheard));
+    const storage = memoryStorage();
+    const list = () => {
+      throw new StorageError("unavailable", "down");
+    };
+    const stats = () => Promise.reject(new StorageError("unavailable", "down"));
+    const activity = { ...storage.activity, list };
+    const pages = await pagesUnderTest({ storage: { ...storage, stats, activity } });
+    expect((await pages.get("/admin")).response.status).toBe(503);
+    // Node.js tells of what nobody heard once all that is ready has run.
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(unheard).not.toHaveBeenCalled();
   });
 });
