@@ -13,6 +13,7 @@ import { createNotifier } from "./postgres/notifier.ts";
 import { createRedelivery } from "./postgres/redeliver.ts";
 import { createRejections } from "./postgres/rejections.ts";
 import { settle } from "./postgres/settle.ts";
+import { oneRow } from "./postgres/one-row.ts";
 import {
   type AcceptRow,
   type ClaimRow,
@@ -139,9 +140,8 @@ export function postgresStorage(
 
   return {
     async accept(event, signal): Promise<Acceptance> {
-      const [row] = await persist(() => run<AcceptRow>("accept", acceptValues(event)), signal);
-      if (row === undefined) throw new StorageError("schema", "PostgreSQL: accept() gave no row.");
-      const { id, state, identical } = row;
+      const work = async () => oneRow(await run<AcceptRow>("accept", acceptValues(event)));
+      const { id, state, identical } = await persist(work, signal);
       const duplicate = id !== event.id;
       if (!duplicate && event.processors.length > 0) notifier.notify();
       return { id, duplicate, state, identical };
@@ -251,8 +251,8 @@ export function postgresStorage(
     rejections: createRejections(query, quoted),
 
     async prune({ receivedBefore, limit }) {
-      const [row] = await run<{ count: number }>("prune", [receivedBefore, limit, keyRetentionMs]);
-      return row?.count ?? 0;
+      const values = [receivedBefore, limit, keyRetentionMs];
+      return oneRow(await run<{ count: number }>("prune", values)).count;
     },
 
     async ping() {

@@ -1,6 +1,7 @@
 import type { Expectations } from "../expectations.ts";
 import { expectationOf, type ExpectationRow } from "../sql-rows.ts";
 import type { Query } from "./client.ts";
+import { oneRow } from "./one-row.ts";
 import { cut, interval, milliseconds, storable, timeOf } from "./values.ts";
 
 type Row = Omit<ExpectationRow, "seq">;
@@ -36,8 +37,8 @@ export function createExpectations(query: Query, schema: string): Expectations {
   return {
     async add({ jobId, patternId, withinMs }) {
       const values = [jobId, patternId, withinMs];
-      const [row] = await query<{ waiting: boolean }>(statements.add, values);
-      return row?.waiting === false ? "fulfilled" : "waiting";
+      const { waiting } = oneRow(await query<{ waiting: boolean }>(statements.add, values));
+      return waiting ? "waiting" : "fulfilled";
     },
 
     async claim({ limit, leaseMs }) {

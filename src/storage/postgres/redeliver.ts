@@ -1,5 +1,6 @@
 import type { DeadFilter, Storage } from "../storage.ts";
 import type { Query } from "./client.ts";
+import { oneRow } from "./one-row.ts";
 import { storable, timeOf } from "./values.ts";
 
 /** What is done to dead deliveries, by name. All take {@linkcode deadValues} first. */
@@ -59,10 +60,8 @@ export function createRedelivery(
 ): Pick<Storage, "redeliver" | "redrive" | "countDead"> {
   const redeliver = `SELECT ${schema}.redeliver($1::text, $2::text::jsonb)::float8 AS count`;
 
-  const count = async (statement: string, values: readonly unknown[]) => {
-    const [row] = await query<{ count: number }>(statement, values);
-    return row?.count ?? 0;
-  };
+  const count = async (statement: string, values: readonly unknown[]) =>
+    oneRow(await query<{ count: number }>(statement, values)).count;
   const makeDue = async (statement: string, values: readonly unknown[]) => {
     const due = await count(statement, values);
     if (due > 0) notify();

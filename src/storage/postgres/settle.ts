@@ -1,6 +1,7 @@
 import { attemptError } from "../attempt-error.ts";
 import type { Lease, Outcome } from "../storage.ts";
 import type { Query } from "./client.ts";
+import { oneRow } from "./one-row.ts";
 import { storable } from "./values.ts";
 
 /** What the statement `settle` takes. */
@@ -27,6 +28,5 @@ export async function settle(
   lease: Lease,
   outcome: Outcome,
 ): Promise<boolean> {
-  const [row] = await query<{ held: boolean }>(statement, settleValues(lease, outcome));
-  return row?.held === true;
+  return oneRow(await query<{ held: boolean }>(statement, settleValues(lease, outcome))).held;
 }

@@ -202,3 +202,41 @@ describe("postgresStorage()", () => {
     expect(await client`SELECT 1 AS one`).toEqual([{ one: 1 }]);
   });
 });
+
+test("accept() and settle() whose answer broke off before its row are made again, or reject", async () => {
+  const pool = openPool(server.url);
+  onTestFinished(() => pool.end());
+  let broken = 0;
+  const cutting = {
+    totalCount: 0,
+    on: () => {},
+    async connect() {
+      const client = await pool.connect();
+      return new Proxy(client, {
+        get(target, name) {
+          if (name !== "query") {
+            const value: unknown = Reflect.get(target, name);
+            return typeof value === "function" ? value.bind(target) : value;
+          }
+          return async (text: string, values?: unknown[]) => {
+            const result = await target.query(text, values);
+            if (broken === 0 || !/\.(?:accept|settle)\(/.test(text)) return result;
+            broken--;
+            return { ...result, rows: [] };
+          };
+        },
+      });
+    },
+  };
+  const storage = postgresStorage(cutting as unknown as PostgresClient, { schema: "cut" });
+  const event = await newEvent();
+  await storage.ping();
+  broken = 1;
+  expect(await storage.accept(event)).toMatchObject({ id: event.id, duplicate: false });
+  expect(broken).toBe(0);
+  const { claims: [claim] } = await storage.claim(request);
+  broken = 1;
+  await expect(storage.settle(claim!, { kind: "succeeded" }))
+    .rejects.toMatchObject({ code: "unavailable" });
+  expect(await storage.get(event.id)).toMatchObject({ deliveries: [{ state: "succeeded" }] });
+});
