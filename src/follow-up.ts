@@ -16,8 +16,8 @@ export interface FollowUp {
    * before the runtime goes, or wakes the worker. It never rejects.
    */
   readonly announce: (ingested: Ingested, context?: HandlerContext) => Promise<void>;
-  /** Of what was made due again: the same, but who is told by the ids of events is not told. */
-  readonly workSoon: (context: HandlerContext | undefined) => void;
+  /** Of what was made due again: the same; who is told by the ids of events is told where there is one. */
+  readonly workSoon: (context: HandlerContext | undefined, id?: string) => void;
 }
 
 export function createFollowUp({ worker, works, notify, logger, flush }: {
@@ -48,16 +48,24 @@ export function createFollowUp({ worker, works, notify, logger, flush }: {
     await attempt("work after the answer failed", drain, context, fields);
   };
 
+  const tell = async (
+    notify: (id: string) => Promise<unknown>,
+    id: string,
+    context: HandlerContext | undefined,
+  ) => {
+    const failure = "notify failed, a later drain finds the event";
+    await attempt(failure, () => notify(id), context, { id });
+  };
+
   return {
     async announce({ event, stored: { id, state } }, context) {
       if (notify === undefined) return await work(context, { id });
       if (state !== "accepted" || event.processors.length === 0) return;
-      const failure = "notify failed, a later drain finds the event";
-      await attempt(failure, () => notify(id), context, { id });
+      await tell(notify, id, context);
     },
-    workSoon(context) {
-      // What is told by ids hears of it at the next drain.
+    workSoon(context, id) {
       if (notify === undefined) void work(context);
+      else if (id !== undefined) void tell(notify, id, context);
     },
   };
 }

@@ -27,8 +27,12 @@ export interface PluginHost {
   reverify(options?: ReverifyOptions): Promise<ReverifyResult>;
   /** As `Receiver.drain`. */
   drain(options?: DrainOptions): Promise<DrainResult>;
-  /** Sees to it that what was just made due is run soon, by whoever runs deliveries here. */
-  workSoon(context: HandlerContext | undefined): void;
+  /**
+   * Sees to it that what was just made due is run soon, by whoever runs deliveries here. Those who are
+   * told by the ids of events (`notify`) are told of this one; without an id they find it at the next
+   * drain.
+   */
+  workSoon(context: HandlerContext | undefined, id?: string): void;
 }
 
 /** What a plugin adds. */

@@ -41,8 +41,9 @@ export interface ReceiverOptions {
    * Tells workers elsewhere, by a queue for instance, that something is to be done for the event of
    * this id. With it this process works nothing off by itself: that is left to those who are told,
    * and to `drain()`. It is called after the event was stored, for an event that was stored before
-   * too: the first call may have failed. The answer does not wait for it; where it fails that is
-   * logged, and a later drain finds the event all the same.
+   * too: the first call may have failed. It is called as well for an event that an operator has run
+   * again, but not for what a redrive makes due. The answer does not wait for it; where it fails that
+   * is logged, and a later drain finds the event all the same.
    */
   readonly notify?: (id: string) => Promise<unknown>;
   readonly worker?: WorkerOptions;

@@ -148,7 +148,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     expect: (jobId, options) => expect(jobId, options),
     reverify: (options) => reverify(options),
     drain: (options) => drain(options),
-    workSoon: (context) => workSoon(context),
+    workSoon: (context, id) => workSoon(context, id),
   };
   const plugged = plugIn(plugins, host);
   const { observer, tracer, flush } = plugged;

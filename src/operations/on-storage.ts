@@ -92,7 +92,7 @@ export function createOperations(host: OperationsHost, context?: HandlerContext)
       }
       const names = processor === undefined ? known : [processor];
       const count = await storage.redeliver(id, names);
-      if (count > 0) host.workSoon(context);
+      if (count > 0) host.workSoon(context, id);
       const open = deliveries
         .filter((each) => names.includes(each.processor) && each.endedAt === null)
         .map((each) => each.processor);

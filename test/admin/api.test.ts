@@ -167,6 +167,21 @@ describe("GET /events/:id", () => {
   });
 });
 
+describe("POST /events/:id/redeliver", () => {
+  test("tells who is told by ids, so that it need not wait for a drain", async () => {
+    const notify = vi.fn(async () => {});
+    const { call, send, receiver } = setUpAdmin({ processors: { a: () => {} }, notify });
+    const { body: { id } } = await send(succeeded("j-1"));
+    await receiver.drain();
+    notify.mockClear();
+    expect(await call(`/events/${id}/redeliver`, {})).toMatchObject({ body: { count: 1 } });
+    expect(notify.mock.calls).toEqual([[id]]);
+    // It is due already: nobody is told again.
+    expect(await call(`/events/${id}/redeliver`, {})).toMatchObject({ body: { count: 0 } });
+    expect(notify).toHaveBeenCalledTimes(1);
+  });
+});
+
 describe("GET /events/:id/body", () => {
   test("gives the raw bytes as an attachment that nothing runs", async () => {
     const { call, send, receiver } = setUpAdmin();
