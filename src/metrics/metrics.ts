@@ -34,7 +34,7 @@ export function createMetrics(): Metrics {
 }
 
 /**
- * Answers a scrape, in the format that it asks for, within about 5 s. Where the storage fails or is
+ * Answers a scrape, in the format that it asks for, within 5 s. Where the storage fails or is
  * too slow, what was counted here is told all the same. Who may ask is for the caller to know.
  */
 export async function answerMetrics(
