@@ -2,18 +2,26 @@ import { WebhookError, type WebhookErrorCode } from "./errors.ts";
 import type { ParsedEvent } from "./event.ts";
 import type { Acceptance } from "./storage/storage.ts";
 
+/** What a request is told, as data: a runtime makes of it what it sends. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON. */
+  readonly body: string;
+}
+
 const retryAfterSeconds = 5;
 
 // After these the rest of a body is still on its way; it must not be read as the next request.
 const closing: readonly WebhookErrorCode[] = ["body_timeout", "payload_too_large"];
 
 /** What the sender of a signed request is told, now that it is stored. */
-export function answer(parsed: ParsedEvent, { id, duplicate }: Acceptance): Response {
+export function answer(parsed: ParsedEvent, { id, duplicate }: Acceptance): Answer {
   if (parsed.state === "quarantined") {
     const { code, issues } = parsed;
     return refuse(new WebhookError(code, code === "invalid_payload" ? { id, issues } : { id }));
   }
-  return Response.json({ status: statusOf(parsed, duplicate), id });
+  return json(200, { status: statusOf(parsed, duplicate), id });
 }
 
 /** What became of a request that was understood. */
@@ -25,9 +33,27 @@ export function statusOf(
 }
 
 /** What a sender is told of an error. */
-export function refuse({ message, code, status, details }: WebhookError): Response {
-  const response = Response.json({ error: message, code, ...details }, { status });
-  if (code === "storage_unavailable") response.headers.set("Retry-After", `${retryAfterSeconds}`);
-  if (closing.includes(code)) response.headers.set("Connection", "close");
-  return response;
+export function refuse({ message, code, status, details }: WebhookError): Answer {
+  return json(status, { error: message, code, ...details }, {
+    ...(code === "storage_unavailable" && { "Retry-After": `${retryAfterSeconds}` }),
+    ...(closing.includes(code) && { "Connection": "close" }),
+  });
+}
+
+/** The same with one more header. */
+export function withHeader(answer: Answer, name: string, value: string): Answer {
+  return { ...answer, headers: { ...answer.headers, [name]: value } };
+}
+
+/** The same for Fetch. */
+export function toResponse({ status, headers, body }: Answer): Response {
+  return new Response(body, { status, headers });
+}
+
+function json(status: number, value: object, headers?: Record<string, string>): Answer {
+  return {
+    status,
+    headers: { "Content-Type": "application/json", ...headers },
+    body: JSON.stringify(value),
+  };
 }

@@ -1,13 +1,14 @@
 import { IttyRouter } from "itty-router/IttyRouter";
-import { answer, refuse, statusOf } from "./answer.ts";
+import { type Answer, refuse, toResponse, withHeader } from "./answer.ts";
 import { readBody } from "./body.ts";
 import { describeError } from "./describe-error.ts";
 import { WebhookError } from "./errors.ts";
 import { defaultDedupeKey } from "./event.ts";
+import { type Exchange, openExchange } from "./exchange.ts";
 import { createExpect, type Expect } from "./expect.ts";
 import { createFollowUp, type HandlerContext } from "./follow-up.ts";
 import { createIngest } from "./ingest.ts";
-import { guarded, type Logger, silentLogger, withFields } from "./logger.ts";
+import { guarded, silentLogger } from "./logger.ts";
 import { healthPath, readyPath } from "./paths.ts";
 import { pingWithin } from "./storage/ping-within.ts";
 import { pathParameters } from "./path-parameters.ts";
@@ -22,9 +23,8 @@ import {
 import { createUnasked } from "./reconcile/unasked.ts";
 import { createRejectionKeeper } from "./rejections.ts";
 import { createReverify, type ReverifyOptions, type ReverifyResult } from "./reverify.ts";
-import { parseSignature, signatureHeader } from "./signature.ts";
-import type { AnswerCode } from "./telemetry.ts";
 import { tracedRequest } from "./traced-request.ts";
+import { createWebhook, type WebhookRequest } from "./webhook.ts";
 import { createWorker, type DrainOptions, type DrainResult } from "./worker.ts";
 
 /** A receiver: a Fetch handler, and a worker for what it accepts. */
@@ -37,6 +37,14 @@ export interface Receiver {
    * `notify` it does neither.
    */
   readonly fetch: (request: Request, env?: unknown, context?: HandlerContext) => Promise<Response>;
+  /** Where the webhook is received, `basePath` included. */
+  readonly path: string;
+  /**
+   * Answers a POST to the webhook that came as something else than a Fetch `Request`: for servers and
+   * platforms that have their own. Whoever calls it has looked at method and path; for all else there
+   * is `fetch`. It never rejects.
+   */
+  readonly receive: (request: WebhookRequest, context?: HandlerContext) => Promise<Answer>;
   /** Starts the worker now, not with the first request. */
   readonly start: () => void;
   /**
@@ -81,27 +89,12 @@ export interface ReceiverDrainOptions extends DrainOptions {
   readonly asks?: number;
 }
 
-// ImgGo waits 5 s for an answer; the answer needs some of it to get there.
-const answerWithinMs = 4_500;
-// A body as slow as this leaves the storage the rest.
-const bodyWithinMs = 4_000;
 const readyWithinMs = 2_000;
 const rejectionsWithinMs = 3_000;
 
-type Handler = (request: Request, exchange: Exchange) => Promise<Response> | Response;
+const requestIdHeader = "X-Request-Id";
 
-/** What belongs to one request. */
-interface Exchange {
-  readonly receivedAt: number;
-  /** The steady clock at `receivedAt`. */
-  readonly startedAt: number;
-  readonly log: Logger;
-  readonly context: HandlerContext | undefined;
-  /** What the answer is counted as. */
-  code: AnswerCode;
-  /** Whether it is: those to probes and operators are not. */
-  isCounted: boolean;
-}
+type Handler = (request: Request, exchange: Exchange) => Promise<Response> | Response;
 
 /**
  * Makes a receiver.
@@ -169,30 +162,9 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     ? createRejectionKeeper({ storage, options: rejections, logger })
     : undefined;
 
-  const receive = async (request: Request, exchange: Exchange): Promise<Response> => {
-    const { receivedAt, startedAt, log, context } = exchange;
-    refuseEncoding(request);
-    const signature = parseSignature(request.headers.get(signatureHeader));
-    const bytes = await readBody(request, { maxBytes: maxBodyBytes, timeoutMs: bodyWithinMs });
-    if (bytes.length === 0 && Number(request.headers.get("Content-Length")) > 0) {
-      log.warn("the body is empty: did a body parser read it before?");
-    }
-    const deadline = startedAt + answerWithinMs;
-    const circumstances = { origin: "webhook" as const, receivedAt, deadline, log };
-    const ingested = await ingest.signed(bytes, signature, circumstances).catch((error) => {
-      const isForged = error instanceof WebhookError && error.code === "invalid_signature";
-      const kept = isForged && keeper?.keep({ receivedAt, signature, bytes });
-      if (kept) context?.waitUntil?.(kept);
-      throw error;
-    });
-    // Not awaited: the answer waits for nothing more.
-    void announce(ingested, context);
-    const { parsed, stored } = ingested;
-    exchange.code = parsed.state === "quarantined"
-      ? parsed.code
-      : statusOf(parsed, stored.duplicate);
-    return answer(parsed, stored);
-  };
+  const webhook = createWebhook({ ingest, announce, keeper, maxBodyBytes });
+  const traced = (request: WebhookRequest, exchange: Exchange) =>
+    tracedRequest(tracer, host.path, () => webhook(request, exchange));
 
   const ready: Handler = async () => {
     const health = await pingWithin(storage, readyWithinMs).catch((cause) => {
@@ -205,10 +177,9 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   const route = (at: string, methods: readonly string[], handler: Handler) =>
     router.all(at, async (request: Request, exchange: Exchange) => {
       if (methods.includes(request.method)) return await handler(request, exchange);
-      const response = refuse(new WebhookError("method_not_allowed"));
-      response.headers.set("Allow", methods.join(", "));
       exchange.code = "method_not_allowed";
-      return response;
+      const refused = refuse(new WebhookError("method_not_allowed"));
+      return toResponse(withHeader(refused, "Allow", methods.join(", ")));
     });
   const uncounted = (handler: Handler): Handler => (request, exchange) => {
     exchange.isCounted = false;
@@ -220,7 +191,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     route(
       path,
       ["POST"],
-      (request, exchange) => tracedRequest(tracer, host.path, () => receive(request, exchange)),
+      async (request, exchange) => toResponse(await traced(fetchRequest(request), exchange)),
     );
   }
   for (const { path, methods, handle } of plugged.routes) {
@@ -256,42 +227,51 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     }
   };
 
-  const fetch: Receiver["fetch"] = async (request, _env, context) => {
-    const requestId = requestIdOf(request);
-    const exchange: Exchange = {
-      receivedAt: Date.now(),
-      startedAt: performance.now(),
-      log: withFields(logger, { request_id: requestId }),
-      context,
-      code: "not_found",
-      isCounted: true,
-    };
+  const begin = (requestId: string | null, context: HandlerContext | undefined) => {
     if (notify === undefined && !context?.waitUntil) start();
-    let response: Response;
+    return openExchange(requestId, logger, context);
+  };
+  const end = ({ isCounted, code, startedAt, context }: Exchange, status: number) => {
+    if (isCounted) observer.answered({ status, code, durationMs: performance.now() - startedAt });
+    if (flush && context?.waitUntil) context.waitUntil(flush());
+  };
+
+  const receive: Receiver["receive"] = async (request, context) => {
+    const exchange = begin(request.header(requestIdHeader), context);
+    const answer = await traced(request, exchange).catch((error) => explain(error, exchange));
+    end(exchange, answer.status);
+    return withHeader(answer, requestIdHeader, exchange.requestId);
+  };
+
+  const answerRoute = async (request: Request, exchange: Exchange): Promise<Response> => {
     try {
       const answered: Response | undefined = await router.fetch(request, exchange);
-      response = answered ?? refuse(new WebhookError("not_found"));
       // So that a webhook which was registered with another path shows in the log. Its path does
       // not: it is a stranger's text.
       if (answered === undefined && request.method === "POST") {
         exchange.log.warn("POST to another path than the webhook's", { webhook: host.path });
       }
+      return answered ?? toResponse(refuse(new WebhookError("not_found")));
     } catch (error) {
-      const refused = explain(error, exchange);
-      exchange.code = refused.code;
-      response = refuse(refused);
+      return toResponse(explain(error, exchange));
     }
-    if (exchange.isCounted) {
-      const durationMs = performance.now() - exchange.startedAt;
-      observer.answered({ status: response.status, code: exchange.code, durationMs });
+  };
+
+  const fetch: Receiver["fetch"] = async (request, _env, context) => {
+    if (role !== "worker" && request.method === "POST" && isAt(host.path, request.url)) {
+      return toResponse(await receive(fetchRequest(request), context));
     }
-    if (flush && context?.waitUntil) context.waitUntil(flush());
-    response.headers.set("X-Request-Id", requestId);
+    const exchange = begin(request.headers.get(requestIdHeader), context);
+    const response = await answerRoute(request, exchange);
+    end(exchange, response.status);
+    response.headers.set(requestIdHeader, exchange.requestId);
     return request.method === "HEAD" ? new Response(null, response) : response;
   };
 
   return {
     fetch,
+    path: host.path,
+    receive,
     start,
     async stop() {
       await Promise.all([worker.stop(), reconciler.stop(), keeper?.idle(rejectionsWithinMs)]);
@@ -312,25 +292,24 @@ function addCounts(one: DrainResult, other: DrainResult): DrainResult {
   return Object.fromEntries(names.map((name) => [name, one[name] + other[name]])) as DrainResult;
 }
 
-function refuseEncoding(request: Request): void {
-  const encoding = request.headers.get("Content-Encoding");
-  if (encoding && encoding.trim().toLowerCase() !== "identity") {
-    throw new WebhookError("unsupported_encoding");
-  }
-}
-
 /** What a sender is told of an error; of an unforeseen one only the log says more. */
-function explain(error: unknown, { log }: Exchange): WebhookError {
-  if (error instanceof WebhookError) {
-    log.warn("request refused", { code: error.code, status: error.status });
-    return error;
-  }
-  log.error("internal error", { error: describeError(error) });
-  return new WebhookError("internal_error", {}, { cause: error });
+function explain(error: unknown, exchange: Exchange): Answer {
+  const isOurs = error instanceof WebhookError;
+  const refused = isOurs ? error : new WebhookError("internal_error");
+  exchange.code = refused.code;
+  if (isOurs) exchange.log.warn("request refused", { code: error.code, status: error.status });
+  else exchange.log.error("internal error", { error: describeError(error) });
+  return refuse(refused);
 }
 
-// An id that a proxy gave is kept, so that both logs can be read side by side.
-function requestIdOf(request: Request): string {
-  const given = request.headers.get("X-Request-Id");
-  return given !== null && /^[\w.:-]{1,128}$/.test(given) ? given : crypto.randomUUID();
+/** Whether a URL without a query has this path, told without parsing it. */
+function isAt(path: string, url: string): boolean {
+  return url.endsWith(path) && url.indexOf("/", url.indexOf("//") + 2) === url.length - path.length;
+}
+
+function fetchRequest(request: Request): WebhookRequest {
+  return {
+    header: (name) => request.headers.get(name),
+    body: (limits) => readBody(request, limits),
+  };
 }

@@ -1,3 +1,4 @@
+import type { Answer } from "./answer.ts";
 import { WebhookError } from "./errors.ts";
 import type { Tracer } from "./telemetry.ts";
 
@@ -5,8 +6,8 @@ import type { Tracer } from "./telemetry.ts";
 export async function tracedRequest(
   tracer: Tracer,
   path: string,
-  receive: () => Promise<Response>,
-): Promise<Response> {
+  receive: () => Promise<Answer>,
+): Promise<Answer> {
   const options = {
     name: "imggo_webhooks request",
     kind: "server",
@@ -14,9 +15,9 @@ export async function tracedRequest(
   } as const;
   return await tracer.trace(options, async (span) => {
     try {
-      const response = await receive();
-      span.set({ "http.response.status_code": response.status });
-      return response;
+      const answer = await receive();
+      span.set({ "http.response.status_code": answer.status });
+      return answer;
     } catch (error) {
       const isOurs = error instanceof WebhookError;
       const { status, code } = isOurs ? error : new WebhookError("internal_error");

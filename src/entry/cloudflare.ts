@@ -1,5 +1,5 @@
 import type { admin } from "../admin.ts";
-import { refuse } from "../answer.ts";
+import { refuse, toResponse } from "../answer.ts";
 import type { Config } from "../config.ts";
 import { describeError } from "../describe-error.ts";
 import { WebhookError } from "../errors.ts";
@@ -150,7 +150,7 @@ export function cloudflare(
       try {
         receiver = notifyingReceiverOf(keep(env));
       } catch {
-        return refuse(new WebhookError("storage_unavailable"));
+        return toResponse(refuse(new WebhookError("storage_unavailable")));
       }
       return await receiver.fetch(request, env, context);
     },

@@ -1,4 +1,4 @@
-import { refuse } from "../../answer.ts";
+import { refuse, toResponse } from "../../answer.ts";
 import { WebhookError } from "../../errors.ts";
 
 /** Answers a request; never rejects. */
@@ -27,5 +27,5 @@ export type Listen = (handler: FetchHandler, options: ListenOptions) => Promise<
 
 /** What is answered where a runtime, not the handler, fails: nothing of the error. */
 export function serverError(): Response {
-  return refuse(new WebhookError("internal_error"));
+  return toResponse(refuse(new WebhookError("internal_error")));
 }
