@@ -1,21 +1,8 @@
-import { accept } from "./d1/accept.ts";
-import { createActivity } from "./d1/activity.ts";
-import { claim } from "./d1/claim.ts";
 import type { D1Database } from "./d1/database.ts";
-import { createExpectations } from "./d1/expectations.ts";
-import { list } from "./d1/list.ts";
-import { readBody } from "./d1/read-body.ts";
-import { createRejections } from "./d1/rejections.ts";
+import { createOperating } from "./d1/operating.ts";
+import { createReceiving } from "./d1/receiving.ts";
 import { createSession } from "./d1/session.ts";
-import type { AttemptsRow } from "./sqlite/attempt-statements.ts";
-import { attemptsOf } from "./sqlite/attempts.ts";
-import { countDeadBy, deadGroupsOf, deadValues, redriveBy } from "./sqlite/dead.ts";
-import type { DeadGroupRow } from "./sqlite/dead-statements.ts";
-import { describeEvent, settledValues } from "./sqlite/rows.ts";
-import type { EventRow } from "./sql-rows.ts";
-import type { Rows } from "./sqlite/statements.ts";
-import { statsOf, type StatsRow } from "./sqlite/stats.ts";
-import { keyRetentionMs, type Storage } from "./storage.ts";
+import type { Storage } from "./storage.ts";
 
 export { maxD1BodyBytes } from "./d1/body.ts";
 export type { D1Database, D1Statement } from "./d1/database.ts";
@@ -54,79 +41,11 @@ export function d1Storage(
   { now = Date.now }: D1StorageOptions = {},
 ): Storage {
   const session = createSession(database);
-  const { bind, run } = session;
-  let turn = 0;
-
+  const receiving = createReceiving(session, now);
+  const operating = createOperating(session, now);
   return {
-    accept: async (event, signal) => await accept(session, event, now(), signal),
-    claim: (request) => claim(session, request, turn++, now),
-    async renew({ eventId, processor, fence }, leaseMs) {
-      const heldUntil = Math.ceil(now() + leaseMs);
-      const [renewed = []] = await run([bind("renew", heldUntil, eventId, processor, fence)]);
-      return renewed.length === 1;
-    },
-    async settle({ eventId, processor, fence }, outcome) {
-      const values = settledValues(outcome, now());
-      const [settled = []] = await run([
-        bind("settle", ...values, eventId, processor, fence),
-        ...(outcome.kind === "succeeded" ? [] : [bind("withdrawSettled", eventId)]),
-      ]);
-      return settled.length === 1;
-    },
-    async get(id) {
-      const [[row] = [], deliveries = []] = await run([
-        bind("event", id),
-        bind("deliveriesOfEvent", id),
-      ]) as [EventRow[], Rows["deliveries"][]];
-      return row && describeEvent(row, deliveries);
-    },
-    async attempts(eventId) {
-      const [rows = []] = await run([bind("attempts", eventId)]) as AttemptsRow[][];
-      return attemptsOf(rows);
-    },
-    body: (id) => readBody(session, "textOfBody", "body", id),
-    list: (query) => list(session, query),
-    async redeliver(eventId, processors) {
-      const names = JSON.stringify([...new Set(processors)]);
-      const [due = []] = await run([bind("redeliver", eventId, names, now())]);
-      return due.length;
-    },
-    async redrive({ limit, ...filter }) {
-      const [due = []] = await run([bind(redriveBy(filter), ...deadValues(filter), limit, now())]);
-      return due.length;
-    },
-    async countDead(filter) {
-      const [[row] = []] = await run([bind(countDeadBy(filter), ...deadValues(filter))]) as {
-        readonly count: number;
-      }[][];
-      return row?.count ?? 0;
-    },
-    async deadGroups({ limit }) {
-      const [rows = []] = await run([bind("deadGroups", limit)]) as DeadGroupRow[][];
-      return deadGroupsOf(rows);
-    },
-    async stats() {
-      const [[row] = []] = await run([bind("stats", now())]) as StatsRow[][];
-      if (row === undefined) throw new Error("D1 returned no row of a count.");
-      return statsOf(row);
-    },
-    activity: createActivity(session, now),
-    expectations: createExpectations(session, now),
-    rejections: createRejections(session, now),
-    async prune({ receivedBefore, limit }) {
-      const time = now();
-      const [, , , , deleted = []] = await run([
-        bind("forgetKeys", time),
-        bind("expireKeys", receivedBefore, limit, time + keyRetentionMs),
-        bind("deleteTraces", receivedBefore, limit),
-        bind("deleteDeliveries", receivedBefore, limit),
-        bind("deleteEvents", receivedBefore, limit),
-      ]);
-      return deleted.length;
-    },
-    async ping() {
-      await run([bind("ping")]);
-    },
-    async close() {},
+    ...receiving,
+    ...operating,
+    rejections: { ...receiving.rejections, ...operating.rejections },
   };
 }

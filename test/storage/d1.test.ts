@@ -2,7 +2,8 @@ import type { NewEvent } from "imggo-webhooks";
 import { d1Storage, maxD1BodyBytes } from "imggo-webhooks/storage/d1";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { d1Statements } from "../../src/storage/d1/statements.ts";
+import { operatingStatements } from "../../src/storage/d1/operating-statements.ts";
+import { receivingStatements } from "../../src/storage/d1/receiving-statements.ts";
 import {
   deliveriesOfFilteredPages,
   filteredPages,
@@ -261,7 +262,7 @@ describe("d1Storage() and the limits of D1", () => {
     const filtered = [filteredPages, deliveriesOfFilteredPages].flatMap(Object.keys);
     const ofOperators = [...filtered, "received", "sizes", "deadGroups", "stats"];
     const aside = [...ofOperators, "prunable", "trimRejections"];
-    const planned = Object.entries(d1Statements)
+    const planned = Object.entries({ ...receivingStatements, ...operatingStatements })
       .filter(([name]) =>
         !["ping", "expireKeys", "deleteTraces", "deleteDeliveries", "deleteEvents", ...aside]
           .includes(name)

@@ -1,5 +1,6 @@
 import type { Acceptance, EventState, NewEvent } from "../storage.ts";
 import { toParameter } from "./body.ts";
+import { receivingStatements as sql } from "./receiving-statements.ts";
 import type { D1Session } from "./session.ts";
 
 /** Stores an event, or counts it: one batch, and for one that is known one query more. */
@@ -13,16 +14,16 @@ export async function accept(
   // Bound, and so copied, before anything is waited for.
   const body = toParameter(event.body);
   const statements = [
-    bind("addKey", key, id, event.origin),
-    bind("addEvent", key, id, state, event.event, jobId, patternId, receivedAt, body),
+    bind(sql.addKey, key, id, event.origin),
+    bind(sql.addEvent, key, id, state, event.event, jobId, patternId, receivedAt, body),
   ];
-  if (state === "accepted" && jobId !== null) statements.push(bind("fulfil", jobId));
-  if (event.traceParent) statements.push(bind("addTrace", id, event.traceParent));
+  if (state === "accepted" && jobId !== null) statements.push(bind(sql.fulfil, jobId));
+  if (event.traceParent) statements.push(bind(sql.addTrace, id, event.traceParent));
   if (event.processors.length > 0) {
-    statements.push(bind("addDeliveries", id, JSON.stringify(event.processors), time));
+    statements.push(bind(sql.addDeliveries, id, JSON.stringify(event.processors), time));
   }
   if (state === "accepted" && event.event === "job.succeeded" && jobId !== null) {
-    statements.push(bind("supersede", jobId, id), bind("withdrawFailed", jobId));
+    statements.push(bind(sql.supersede, jobId, id), bind(sql.withdrawFailed, jobId));
   }
   const [[known] = [], [added] = []] = await runPatiently(statements, signal) as [
     { readonly event_id: string }[],
@@ -31,7 +32,7 @@ export async function accept(
   if (known === undefined) throw new Error("D1 returned no row of an insert.");
   if (added !== undefined) return { id, duplicate: false, state: added.state, identical: true };
 
-  const compare = [bind("compareEvent", body, known.event_id)];
+  const compare = [bind(sql.compareEvent, body, known.event_id)];
   const [[first] = []] = await runPatiently(compare, signal) as [
     { readonly state: EventState; readonly identical: 0 | 1 }[],
   ];

@@ -5,6 +5,7 @@ import {
   forgottenBefore,
   minutesOf,
 } from "../sqlite/activity-rows.ts";
+import { operatingStatements as sql } from "./operating-statements.ts";
 import type { D1Session } from "./session.ts";
 
 /** Counts in a D1 database what happened lately: a batch for each call. */
@@ -13,12 +14,12 @@ export function createActivity({ bind, run }: D1Session, now: () => number): Act
     async add(counts) {
       const time = now();
       await run([
-        bind("addActivity", ...addedValues(counts, time)),
-        bind("forgetActivity", forgottenBefore(time)),
+        bind(sql.addActivity, ...addedValues(counts, time)),
+        bind(sql.forgetActivity, forgottenBefore(time)),
       ]);
     },
     async list(since) {
-      const [rows = []] = await run([bind("activity", since)]) as ActivityRow[][];
+      const [rows = []] = await run([bind(sql.activity, since)]) as ActivityRow[][];
       return minutesOf(rows);
     },
   };

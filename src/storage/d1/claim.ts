@@ -8,6 +8,7 @@ import {
   type Lease,
 } from "../storage.ts";
 import { type BodyRow, fromText, type TextRow } from "./body.ts";
+import { receivingStatements as sql } from "./receiving-statements.ts";
 import type { D1Session } from "./session.ts";
 
 /** A delivery that is due, as it was when it was read. */
@@ -51,7 +52,7 @@ export async function claim(
   let more = processors.length > 0;
   for (let round = 1; more; round++) {
     const time = now();
-    const due = processors.map((name) => session.bind("due", name, time, limit));
+    const due = processors.map((name) => session.bind(sql.due, name, time, limit));
     const queues = await session.run(due) as Candidate[][];
     const chosen = choose(interleave(queues, turn), limit - claims.length, maxAttempts);
     const taken = await take(session, chosen, time, Math.ceil(time + leaseMs));
@@ -102,10 +103,10 @@ async function take(
   }
   const seqs = JSON.stringify(runnable.map(({ event_seq }) => event_seq));
   const [won = [], events = [], over = []] = await run([
-    bind("claim", listOf(runnable), time, heldUntil),
-    bind("claimedEvents", seqs, heldUntil),
-    ...(spent.length > 0 ? [bind("exhaust", listOf(spent), time, lastAttemptLost)] : []),
-    ...(superseded.length > 0 ? [bind("withdrawDue", listOf(superseded), time)] : []),
+    bind(sql.claim, listOf(runnable), time, heldUntil),
+    bind(sql.claimedEvents, seqs, heldUntil),
+    ...(spent.length > 0 ? [bind(sql.exhaust, listOf(spent), time, lastAttemptLost)] : []),
+    ...(superseded.length > 0 ? [bind(sql.withdrawDue, listOf(superseded), time)] : []),
   ]) as [Won[], ClaimedEvent[], Spent[]];
   const bodies = await bodiesOf(session, events);
   return {
@@ -137,7 +138,7 @@ async function bodiesOf(
     else bodies.set(event.seq, body);
   }
   if (unclear.length === 0) return bodies;
-  const rows = await run(unclear.map(({ id }) => bind("body", id))) as BodyRow[][];
+  const rows = await run(unclear.map(({ id }) => bind(sql.body, id))) as BodyRow[][];
   for (const [index, { seq }] of unclear.entries()) {
     const row = rows[index]?.[0];
     if (row !== undefined) bodies.set(seq, Uint8Array.from(row.body));

@@ -13,6 +13,7 @@ import { describeEvent } from "../sqlite/rows.ts";
 import type { EventRow } from "../sql-rows.ts";
 import type { Rows } from "../sqlite/statements.ts";
 import type { EventPage } from "../storage.ts";
+import { operatingStatements as sql } from "./operating-statements.ts";
 import type { D1Session } from "./session.ts";
 
 type DeliveryOfPage = Rows["deliveries"] & { readonly event_seq: number };
@@ -30,16 +31,16 @@ export async function list(session: D1Session, query: ListQuery): Promise<EventP
     const before = beforeOf(query);
     // One more than asked for tells whether there is a next page.
     const [rows = [], deliveries = []] = await run([
-      bind("page", before, limit + 1),
-      bind("deliveriesOfPage", before, limit),
+      bind(sql.page, before, limit + 1),
+      bind(sql.deliveriesOfPage, before, limit),
     ]) as [EventRow[], DeliveryOfPage[]];
     return pageOf(rows, parts(deliveries));
   }
   const plan = planOf(query, await askAhead(session, query));
   const { source, values } = plan;
   const [rows = [], deliveries = []] = await run([
-    bind(source, ...values),
-    bind(`${source}Deliveries`, ...values),
+    bind(sql[source], ...values),
+    bind(sql[`${source}Deliveries`], ...values),
   ]) as [FilteredRow[], DeliveryOfPage[]];
   return filteredPageOf(rows, plan, parts(deliveries));
 }
@@ -47,8 +48,8 @@ export async function list(session: D1Session, query: ListQuery): Promise<EventP
 async function askAhead({ bind, run }: D1Session, query: ListQuery): Promise<Answers> {
   const { received, sizes } = aheadOf(query);
   const [ofReceived = [], ofSizes = []] = [
-    received ? [bind("received", ...received)] : [],
-    sizes ? [bind("sizes", ...sizes)] : [],
+    received ? [bind(sql.received, ...received)] : [],
+    sizes ? [bind(sql.sizes, ...sizes)] : [],
   ];
   if (ofReceived.length + ofSizes.length === 0) return {};
   const rows = await run([...ofReceived, ...ofSizes]) as (AheadRows[keyof AheadRows])[][];

@@ -1,11 +1,11 @@
 import { type BodyRow, fromText, type TextRow } from "./body.ts";
 import type { D1Session } from "./session.ts";
 
-/** Reads a body with two statements that take an id: as text, and where that will not do, as bytes. */
+/** Reads a body by two statements that take an id: as text, and where that will not do, as bytes. */
 export async function readBody(
   { bind, run }: D1Session,
-  asText: "textOfBody" | "textOfRejection",
-  asBytes: "body" | "rejectionBody",
+  asText: string,
+  asBytes: string,
   id: string,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const [[text] = []] = await run([bind(asText, id)]) as TextRow[][];

@@ -2,15 +2,14 @@ import { pause } from "../../deadline.ts";
 import { classify, isPassing } from "./classify.ts";
 import type { D1Database, D1Statement, D1Value } from "./database.ts";
 import { migrate } from "./migrate.ts";
-import { type D1StatementName, d1Statements } from "./statements.ts";
 
 /** The rows of each statement of a transaction. */
 export type D1Rows = readonly (readonly unknown[])[];
 
 /** A database whose tables are there, and whose errors are classified. */
 export interface D1Session {
-  /** A statement, by its name. Its values are copied. */
-  bind(name: D1StatementName, ...values: readonly D1Value[]): D1Statement;
+  /** A statement with its values, which are copied. */
+  bind(sql: string, ...values: readonly D1Value[]): D1Statement;
   /** Runs statements as one transaction. */
   run(statements: readonly D1Statement[]): Promise<D1Rows>;
   /**
@@ -42,7 +41,7 @@ export function createSession(database: D1Database): D1Session {
   };
 
   return {
-    bind: (name, ...values) => database.prepare(d1Statements[name]).bind(...values),
+    bind: (sql, ...values) => database.prepare(sql).bind(...values),
     run,
     async runPatiently(statements, signal) {
       const giveUpAt = performance.now() + retryWithinMs;

@@ -5,7 +5,6 @@ const due = "FROM expectations WHERE ask_at <= ?1 ORDER BY ask_at, seq LIMIT ?2"
 
 /** The statements for expectations, by name. */
 export const expectationStatements = {
-  fulfil: "DELETE FROM expectations WHERE job_id = ?",
   // Who is asking now is not disturbed, and who has asked keeps to when to ask again.
   expect: `INSERT INTO expectations (job_id, pattern_id, deadline_at, ask_at)
     SELECT ?1, ?2, ?3, ?3 WHERE NOT EXISTS (SELECT 1 FROM events

@@ -1,5 +1,5 @@
 import type { EventRow } from "../sql-rows.ts";
-import { describedEvent } from "./shared-statements.ts";
+import { describedEvent } from "./event-statements.ts";
 
 // Where the search for what a filter means begins: the events to look at, the last stored first, ?9 of
 // those from ?11 on and before ?8. The parameters are the same in each, so that none depends on which

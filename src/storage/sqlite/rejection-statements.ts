@@ -1,7 +1,7 @@
 import type { RejectionRow } from "../sql-rows.ts";
 
-/** The statements for rejections, by name. */
-export const rejectionStatements = {
+/** The statements that keep a rejection, by name. */
+export const keepStatements = {
   addRejection: `INSERT INTO rejections (id, received_at, stored_at, signature, size, body)
     VALUES (?, ?, ?, ?, ?, CAST(? AS BLOB)) ON CONFLICT (id) DO NOTHING`,
   // ?1 is up to when it is too old, ?2 the most of them, ?3 the most bytes.
@@ -14,6 +14,10 @@ export const rejectionStatements = {
     UNION ALL
     SELECT seq FROM rejections INDEXED BY rejections_kept WHERE stored_at <= ?1
   )`,
+};
+
+/** The statements for rejections that are kept, by name. */
+export const rejectionStatements = {
   rejections: `SELECT seq, id, received_at, signature, size FROM rejections
     WHERE seq > ? ORDER BY seq LIMIT ?`,
   rejectionBody: "SELECT body FROM rejections WHERE id = ?",
