@@ -141,7 +141,7 @@ describe("the README", () => {
     for (const [, name = ""] of text.matchAll(/npm run (?:-s )?([a-z][\w:]*)/g)) {
       expect(Object.keys(scripts)).toContain(name);
     }
-    const files = ["src/settings.ts", "src/cli/tunnel.ts"].map((file) =>
+    const files = ["src/settings.ts", "src/settings/receiver.ts", "src/cli/tunnel.ts"].map((file) =>
       readFile(join(root, file), "utf8")
     );
     const settings = (await Promise.all(files)).join();
