@@ -1,7 +1,9 @@
 import type { Config } from "../config.ts";
-import { readSettings, type Settings, SettingsError } from "../settings.ts";
-import { type D1Database, d1Storage, maxD1BodyBytes } from "../storage/d1.ts";
+import { SettingsError } from "../settings/read.ts";
+import { readReceiverSettings, type ReceiverSettings } from "../settings/receiver.ts";
+import { type D1Database, type d1Storage, maxD1BodyBytes } from "../storage/d1.ts";
 import type { Storage } from "../storage/storage.ts";
+import { receivingStorage } from "./cloudflare-storage.ts";
 
 /** What a Worker is handed: its bindings, and its variables and secrets, by their names. */
 export interface CloudflareBindings {
@@ -32,7 +34,7 @@ const expectedNoSpool = "SPOOL_URL: expected none, as a Worker has no disk to ke
 
 /** What a Worker works with. */
 export interface ReadBindings {
-  readonly settings: Settings;
+  readonly settings: ReceiverSettings;
   /** Gives the storage, for one invocation. */
   readonly openStorage: () => Storage;
 }
@@ -40,12 +42,17 @@ export interface ReadBindings {
 /**
  * Reads the settings of a Worker, and finds its storage.
  *
+ * @param openD1 Opens the database; it need not give more than is used of it.
  * @throws {SettingsError} which names every bad binding and setting.
  */
-export function readBindings(env: CloudflareBindings, config: Config): ReadBindings {
+export function readBindings(
+  env: CloudflareBindings,
+  config: Config,
+  openD1: typeof d1Storage = receivingStorage,
+): ReadBindings {
   const own = typeof config.storage === "object" ? config.storage : undefined;
   const database = typeof env.DB?.batch === "function" ? env.DB : undefined;
-  const storage = own ?? (database && d1Storage(database));
+  const storage = own ?? (database && openD1(database));
   const { STORAGE_URL: url = config.storage, ...variables } = variablesOf(env);
 
   const problems: string[] = [];
@@ -53,9 +60,9 @@ export function readBindings(env: CloudflareBindings, config: Config): ReadBindi
   if (env.QUEUE !== undefined && typeof env.QUEUE.send !== "function") problems.push(expectedQueue);
   if (typeof url === "string") problems.push(expectedNoUrl);
   if ((variables["SPOOL_URL"] ?? config.spool) !== undefined) problems.push(expectedNoSpool);
-  let settings: Settings | undefined;
+  let settings: ReceiverSettings | undefined;
   try {
-    settings = readSettings(variables, { ...config, storage: storage ?? "memory:" });
+    settings = readReceiverSettings(variables, config);
     if (own === undefined && settings.maxBodyBytes > maxD1BodyBytes) {
       problems.push(`MAX_BODY_BYTES: expected at most ${maxD1BodyBytes}, which a row of D1 holds`);
     }

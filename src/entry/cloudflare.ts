@@ -10,13 +10,16 @@ import type { Plugin } from "../plugin.ts";
 import { createReceiver, type Receiver, type ReceiverDrainOptions } from "../receiver.ts";
 import type { ReceiverOptions } from "../receiver-options.ts";
 import { createRejectionRate } from "../rejections.ts";
-import { type Settings, SettingsError } from "../settings.ts";
+import { SettingsError } from "../settings/read.ts";
+import type { ReceiverSettings } from "../settings/receiver.ts";
+import type { d1Storage } from "../storage/d1.ts";
 import type { Storage } from "../storage/storage.ts";
 import {
   type CloudflareBindings,
   type QueueProducer,
   readBindings,
 } from "./cloudflare-bindings.ts";
+import { expectedD1Storage } from "./cloudflare-storage.ts";
 import { loggerOf, processorsOf, receiverOptionsOf } from "./configured.ts";
 
 export type { CloudflareBindings, QueueProducer } from "./cloudflare-bindings.ts";
@@ -31,19 +34,27 @@ export interface CloudflareOptions {
   readonly deliveriesPerInvocation?: number;
   /**
    * `createImgGoClient` of `imggo-webhooks/imggo`: with it, and IMGGO_API_KEY, `scheduled()` asks for
-   * results that never came. It is handed in, so that a Worker without it does not hold it.
+   * results that never came. It is handed in, so that a Worker without it does not hold it. Takes
+   * `d1Storage`.
    */
   readonly createImgGoClient?: typeof createImgGoClient;
   /**
    * What adds to the receivers: `openTelemetry()` of `imggo-webhooks/open-telemetry`, for instance.
-   * Handed in for the same reason, and plugged into the receiver of each invocation.
+   * Handed in for the same reason, and plugged into the receiver of each invocation. Takes
+   * `d1Storage`.
    */
   readonly plugins?: readonly Plugin[];
   /**
    * `admin` of `imggo-webhooks/admin`: with it, and the secret ADMIN_TOKEN, there are `/admin` and
-   * `/metrics`. Handed in for the same reason.
+   * `/metrics`. Handed in for the same reason. Takes `d1Storage`.
    */
   readonly admin?: typeof admin;
+  /**
+   * `d1Storage` of `imggo-webhooks/storage/d1`, which what else is handed in looks with at what is
+   * stored: a Worker by itself only receives, and works through what came. Not needed where the
+   * configuration brings a storage.
+   */
+  readonly d1Storage?: typeof d1Storage;
 }
 
 /** A Worker: what Cloudflare calls. */
@@ -118,6 +129,13 @@ export function cloudflare(
       `cloudflare(): deliveriesPerInvocation: expected a whole number of at least 1, got ${limit}.`,
     );
   }
+  const { admin, createImgGoClient, plugins = [], d1Storage } = parts;
+  const looks = admin !== undefined || createImgGoClient !== undefined || plugins.length > 0;
+  if (looks && d1Storage === undefined && typeof config.storage !== "object") {
+    throw new TypeError(
+      `cloudflare(): d1Storage: ${expectedD1Storage}, beside what else is handed in.`,
+    );
+  }
   let last: Kept | undefined;
 
   const keep = (env: CloudflareBindings): Kept => {
@@ -165,7 +183,7 @@ function prepare(
   limit: number,
   parts: CloudflareOptions,
 ): Kept {
-  const { settings, openStorage } = readBindings(env, config);
+  const { settings, openStorage } = readBindings(env, config, parts.d1Storage);
   const worker = { concurrency, timeoutMs, leaseMs, ...config.worker };
   const logger = loggerOf(settings, { format: "json", write });
   const imggo = clientOf(settings, parts, logger);
@@ -188,28 +206,31 @@ function prepare(
 
 /** The client of ImgGo's API, where there is a key and the means to make it. */
 function clientOf(
-  { imggo: { apiKey, ...api } }: Settings,
+  { imggo: { apiKey, ...api } }: ReceiverSettings,
   { createImgGoClient: createClient }: CloudflareOptions,
   logger: Logger,
 ): ImgGoClient | undefined {
   if (apiKey === undefined) return undefined;
   if (createClient !== undefined) return createClient({ apiKey, ...api });
   logger.warn("IMGGO_API_KEY is set, but ImgGo is not asked", {
-    error: "expected cloudflare(config, { createImgGoClient }), from imggo-webhooks/imggo",
+    error:
+      "expected cloudflare(config, { createImgGoClient, d1Storage }), from imggo-webhooks/imggo and " +
+      "imggo-webhooks/storage/d1",
   });
   return undefined;
 }
 
 /** What operators have, where there is a token for them and the means to make it. */
 function pluginsOf(
-  { adminToken: token }: Settings,
+  { adminToken: token }: ReceiverSettings,
   { admin, plugins = [] }: CloudflareOptions,
   logger: Logger,
 ): readonly Plugin[] {
   if (token === undefined) return plugins;
   if (admin !== undefined) return [admin({ token }), ...plugins];
   logger.warn("ADMIN_TOKEN is set, but there is nothing to be let into", {
-    error: "expected cloudflare(config, { admin }), from imggo-webhooks/admin",
+    error: "expected cloudflare(config, { admin, d1Storage }), from imggo-webhooks/admin and " +
+      "imggo-webhooks/storage/d1",
   });
   return plugins;
 }

@@ -1,16 +1,20 @@
 import type { Plugin } from "esbuild";
 import { gzipSync } from "node:zlib";
 import { sign } from "imggo-webhooks";
-import { cloudflare } from "imggo-webhooks/cloudflare";
+import { admin } from "imggo-webhooks/admin";
+import { cloudflare, type CloudflareOptions } from "imggo-webhooks/cloudflare";
+import { createImgGoClient } from "imggo-webhooks/imggo";
 import { type D1Database, d1Storage } from "imggo-webhooks/storage/d1";
 import { memoryStorage } from "imggo-webhooks/storage/memory";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { pause } from "../../src/deadline.ts";
+import { receivingStorage } from "../../src/entry/cloudflare-storage.ts";
 import { startD1 } from "../support/d1-database.ts";
 import { newEvent } from "../support/new-event.ts";
 import { type Sink, startSink } from "../support/sink.ts";
 import { untilAborted } from "../support/until-aborted.ts";
 import {
+  type Bundle,
   bundle,
   bundleText,
   type RunningWorkers,
@@ -324,11 +328,44 @@ describe("cloudflare() and what it cannot work with", () => {
     });
   }
 
+  const parts: Readonly<Record<string, CloudflareOptions>> = {
+    admin: { admin },
+    createImgGoClient: { createImgGoClient },
+    plugins: { plugins: [() => ({})] },
+  };
+  for (const [name, part] of Object.entries(parts)) {
+    test(`cloudflare() refuses ${name} without a storage that shows what is stored`, () => {
+      expect(() => cloudflare({}, part)).toThrow(
+        /^cloudflare\(\): d1Storage: expected cloudflare\(config, \{ d1Storage \}\), from imggo-/,
+      );
+      expect(() => cloudflare({ storage: "memory:" }, part)).toThrow(TypeError);
+      cloudflare({}, { ...part, d1Storage });
+      cloudflare({ storage: memoryStorage() }, part);
+    });
+  }
+
+  test("receivingStorage() refuses what is not on an event's way, and says what to hand in", async () => {
+    const storage = receivingStorage({
+      prepare: () => expect.unreachable(),
+      batch: () => expect.unreachable(),
+    });
+    const refused = [
+      storage.get("evt_1"),
+      storage.list({ limit: 1 }),
+      storage.activity.list(0),
+      storage.expectations.list({ limit: 1 }),
+      storage.rejections.body("rej_1"),
+    ];
+    for (const call of refused) {
+      await expect(call).rejects.toThrow("expected cloudflare(config, { d1Storage }), from imggo-");
+    }
+  });
+
   test("an admin token without what it lets into: the log says what was expected", async () => {
     const bindings = { ...settings, ADMIN_TOKEN: adminToken };
     const workers = await start({ d1Databases, bindings });
     expect((await post(workers, "j-1")).status).toBe(200);
-    expect(workers.output()).toContain("expected cloudflare(config, { admin })");
+    expect(workers.output()).toContain("expected cloudflare(config, { admin, d1Storage })");
     expect(workers.output()).not.toContain(adminToken);
     await expectNoAdmin(workers.url.href);
   });
@@ -337,7 +374,9 @@ describe("cloudflare() and what it cannot work with", () => {
     const bindings = { ...settings, IMGGO_API_KEY: "canary-key" };
     const workers = await start({ d1Databases, bindings });
     expect((await post(workers, "j-1")).status).toBe(200);
-    expect(workers.output()).toContain("expected cloudflare(config, { createImgGoClient })");
+    expect(workers.output()).toContain(
+      "expected cloudflare(config, { createImgGoClient, d1Storage })",
+    );
     expect(workers.output()).not.toContain("canary");
   });
 
@@ -349,20 +388,39 @@ describe("cloudflare() and what it cannot work with", () => {
 });
 
 describe("the bundle for Workers", () => {
-  test("is under 30 kB, and needs nothing of Node.js", async () => {
+  /** The files of which a bundle holds something, and how many bytes, the largest first. */
+  const heldIn = ({ outputs }: Bundle["metafile"]) =>
+    Object.values(outputs).flatMap(({ inputs }) => Object.entries(inputs))
+      .map(([path, { bytesInOutput }]) => [path, bytesInOutput] as const)
+      .filter(([, bytes]) => bytes > 0)
+      .sort(([, one], [, other]) => other - one);
+  const largestIn = (metafile: Bundle["metafile"]) =>
+    `before compression: ${heldIn(metafile).slice(0, 15).join("; ")}`;
+
+  test("is under 25 kB, and needs nothing of Node.js", async () => {
     const { script, metafile } = await built;
-    expect(gzipSync(script).byteLength).toBeLessThan(30_000);
+    expect(gzipSync(script).byteLength, largestIn(metafile)).toBeLessThan(25_000);
     const inputs = Object.values(metafile.inputs);
     expect(inputs.length).toBeGreaterThan(20);
     expect(inputs.flatMap(({ imports }) => imports).filter(({ external }) => external)).toEqual([]);
     expect(Object.values(metafile.outputs).flatMap(({ imports }) => imports)).toEqual([]);
   });
 
-  /** A Worker's source, with `admin` or without. */
-  const source = (admin: string) => `
+  test("of what checks signatures alone is under 1.5 kB, and holds no package", async () => {
+    const { script, metafile } = await bundleText(
+      'export { sign, verifySignature, WebhookError } from "./src/index.ts";',
+    );
+    expect(gzipSync(script).byteLength, largestIn(metafile)).toBeLessThan(1_500);
+    expect(heldIn(metafile).map(([path]) => path).sort())
+      .toEqual(["src/errors.ts", "src/hex.ts", "src/signature.ts"]);
+  });
+
+  /** A Worker's source, with these handed in. */
+  const source = (parts: string) => `
     import { cloudflare } from "./src/entry/cloudflare.ts";
     import { admin } from "./src/admin.ts";
-    export default cloudflare({}, { ${admin} });
+    import { d1Storage } from "./src/storage/d1.ts";
+    export default cloudflare({}, { ${parts} });
   `;
   const sizeOf = async (...given: Parameters<typeof bundleText>) =>
     gzipSync((await bundleText(...given)).script).byteLength;
@@ -376,9 +434,9 @@ describe("the bundle for Workers", () => {
 
   test("holds what operators get in under 30 kB more, and the pages of it in under 18 kB", async () => {
     const [none, without, whole] = await Promise.all([
-      sizeOf(source("")),
-      sizeOf(source("admin"), [withoutPages]),
-      sizeOf(source("admin")),
+      sizeOf(source("d1Storage")),
+      sizeOf(source("admin, d1Storage"), [withoutPages]),
+      sizeOf(source("admin, d1Storage")),
     ]);
     expect(without).toBeGreaterThan(none);
     expect(whole - without).toBeLessThan(18_000);
@@ -388,15 +446,13 @@ describe("the bundle for Workers", () => {
   test("holds nothing that is for operators, or asks ImgGo, where that is not handed in", async () => {
     const receiver = await bundleText('export { createReceiver } from "./src/index.ts";');
     const operators =
-      /(?:^|\/)(?:src\/(?:admin|metrics|operations|open-telemetry)[/.]|src\/imggo\.ts|src\/reconcile\.ts|src\/reconcile\/(?:ask|by-hand|due)|hono\/|to-json-schema\/)/;
+      /(?:^|\/)(?:src\/(?:admin|metrics|operations|open-telemetry)[/.]|src\/imggo\.ts|src\/reconcile\.ts|src\/reconcile\/(?:ask|by-hand|due)|src\/storage\/d1\/operating|hono\/|to-json-schema\/)/;
     for (const { metafile } of [await built, await bundleText(source("")), receiver]) {
-      const held = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs))
-        .filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path);
+      const held = heldIn(metafile).map(([path]) => path);
       expect(held).toContain("src/receiver.ts");
       expect(held.filter((path) => operators.test(path))).toEqual([]);
     }
-    const { metafile } = await bundleText(source("admin"));
-    const inputs = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.keys(inputs));
-    expect(inputs.filter((path) => operators.test(path)).length).toBeGreaterThan(20);
+    const { metafile } = await bundleText(source("admin, d1Storage"));
+    expect(heldIn(metafile).filter(([path]) => operators.test(path)).length).toBeGreaterThan(20);
   });
 });
