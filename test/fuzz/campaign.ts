@@ -54,3 +54,17 @@ export async function expectAllKept(
     }
   }
 }
+
+/** Every body in a storage, as text that tells them apart. */
+export async function bodiesIn(storage: Storage): Promise<ReadonlySet<string>> {
+  const bodies = new Set<string>();
+  let cursor: string | null | undefined;
+  do {
+    const page = await storage.list({ limit: 500, ...(cursor && { cursor }) });
+    for (const { id } of page.events) {
+      bodies.add(Buffer.from(await storage.body(id) ?? []).toString("latin1"));
+    }
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return bodies;
+}

@@ -7,7 +7,12 @@ import { parseArgs, stripVTControlCharacters } from "node:util";
 import type { Storage } from "imggo-webhooks";
 import { memoryStorage } from "imggo-webhooks/storage/memory";
 import { sqliteStorage } from "imggo-webhooks/storage/sqlite";
+import { endProcesses, runtimes } from "../support/process.ts";
 import { fuzzReceiver } from "./campaign.ts";
+import { compareWithFetch } from "./differential.ts";
+import { startEntry } from "./entries.ts";
+import { sendHostileBytes } from "./hostile.ts";
+import { serverLimits } from "./server-limits.ts";
 
 const { values } = parseArgs({
   options: {
@@ -45,6 +50,11 @@ async function inSqlite(work: (storage: Storage) => Promise<void>): Promise<void
   }
 }
 
+const describe = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? "" : `\n${describe(error.cause)}`;
+  return stripVTControlCharacters(`${error.message}${cause}`);
+};
 const mebibytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
 const startedAt = performance.now();
 const answers = new Map<number, number>();
@@ -64,8 +74,7 @@ for (let block = 0; done < cases; block++) {
     if (campaign.seed % sqliteEvery === 0) await inSqlite(run);
     else await run(memoryStorage());
   } catch (error) {
-    const message = error instanceof Error ? error.stack ?? error.message : String(error);
-    process.stderr.write(`${stripVTControlCharacters(message)}\n`);
+    process.stderr.write(`${describe(error)}\n`);
     const replay = `npm run fuzz -- --cases ${campaign.cases} --seed ${campaign.seed}`;
     process.stderr.write(`It fails again by: ${replay}\n`);
     process.exit(1);
@@ -82,6 +91,25 @@ for (let block = 0; done < cases; block++) {
     process.exit(1);
   }
 }
+
+// A connection for every so many requests that had none.
+const socketCases = Math.ceil(cases / 100);
+for (const name of ["node", "bun", "deno"] as const) {
+  const entry = await startEntry(name, runtimes[name]);
+  const campaign = { cases: socketCases, seed };
+  try {
+    await compareWithFetch(entry.url, serverLimits[name], campaign);
+    process.stdout.write(`${name}: ${socketCases} connections answered as fetch() answers\n`);
+    await sendHostileBytes(entry.url, campaign);
+    process.stdout.write(`${name}: ${socketCases} hostile connections outlived\n`);
+  } catch (error) {
+    process.stderr.write(`${name}: ${describe(error)}\n`);
+    endProcesses();
+    process.exit(1);
+  }
+  await entry.end(async () => {});
+}
+
 const counts = [...answers].sort(([a], [b]) => a - b).map(([status, count]) =>
   `${status}: ${count}`
 );
