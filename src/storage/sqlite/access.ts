@@ -46,12 +46,18 @@ export function createAccess(
       );
     }
     lost = undefined;
+    const wasOpen = connection !== undefined;
     try {
       return work(connection ??= open(path, logger));
     } catch (cause) {
       const error = classify(cause, path);
       // A damaged or lost file is opened anew: it may have been put back.
       if (error.code === "corrupt" || error.code === "unavailable") forget();
+      // What was opened when it could only be read stays so, though the file can be written by now.
+      if (error.code === "readonly" && wasOpen && path !== ":memory:") {
+        forget();
+        return attempt(work);
+      }
       throw error;
     }
   };
