@@ -1,4 +1,5 @@
 import process from "node:process";
+import { withHeader } from "../answer.ts";
 import type { Config } from "../config.ts";
 import { pause, within } from "../deadline.ts";
 import { describeError, originOf } from "../describe-error.ts";
@@ -10,7 +11,7 @@ import { type Environment, readSettings, type Settings, SettingsError } from "..
 import { defaultConcurrency } from "../worker-options.ts";
 import { loggerOf, processorsOf, receiverOptionsOf } from "./configured.ts";
 import { installedTelemetry } from "./installed-telemetry.ts";
-import type { Listen, Server } from "./listen/listen.ts";
+import type { Handler, Listen, Server } from "./listen/listen.ts";
 import { loadConfig } from "./load-config.ts";
 import { openStorages } from "./open-storage.ts";
 
@@ -107,11 +108,23 @@ async function run(
     });
   }
   let stopping = false;
-  const handler = async (request: Request) => {
-    const response = await receiver.fetch(request);
-    // So that a client which keeps its connection sends its next request to another server.
-    if (stopping) response.headers.set("Connection", "close");
-    return response;
+  // While it stops: so that a client which keeps its connection sends its next request to another
+  // server.
+  const handler: Handler = {
+    async fetch(request) {
+      const response = await receiver.fetch(request);
+      if (stopping) response.headers.set("Connection", "close");
+      return response;
+    },
+    ...(settings.role !== "worker" && {
+      webhook: {
+        path: receiver.path,
+        async receive(request) {
+          const answer = await receiver.receive(request);
+          return stopping ? withHeader(answer, "Connection", "close") : answer;
+        },
+      },
+    }),
   };
   const server = await listenOrExplain(listen, handler, settings);
   onStarted();
@@ -162,7 +175,7 @@ function defined(config: Config): Config {
 
 async function listenOrExplain(
   listen: Listen,
-  handler: (request: Request) => Promise<Response>,
+  handler: Handler,
   { host: hostname, port }: Settings,
 ): Promise<Server> {
   try {

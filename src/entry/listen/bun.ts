@@ -33,7 +33,7 @@ export const listen: Listen = async (handler, { hostname, port }) => {
       // The handler has deadlines of its own; what an operator asks for may take longer than this.
       server.timeout(request, 0);
       try {
-        return await handler(request);
+        return await handler.fetch(request);
       } finally {
         server.timeout(request, idleTimeout);
       }

@@ -1,5 +1,5 @@
 import { pause } from "../../deadline.ts";
-import { type FetchHandler, type Listen, serverError } from "./listen.ts";
+import { type Handler, type Listen, serverError } from "./listen.ts";
 
 declare const Deno: {
   serve(options: {
@@ -7,7 +7,7 @@ declare const Deno: {
     port: number;
     onListen: () => void;
     onError: () => Response;
-  }, handler: FetchHandler): DenoServer;
+  }, handler: Handler["fetch"]): DenoServer;
 };
 
 interface DenoServer {
@@ -24,7 +24,7 @@ export const listen: Listen = async (handler, { hostname, port }) => {
   const serve = (port: number): DenoServer => {
     // Deno would print a line of its own.
     const options = { hostname, port, onListen() {}, onError: serverError };
-    const server = Deno.serve(options, (request) => handler(request));
+    const server = Deno.serve(options, (request) => handler.fetch(request));
     server.finished.catch(async () => {
       while (!closing) {
         await pause(100);

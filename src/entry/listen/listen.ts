@@ -1,8 +1,16 @@
-import { refuse, toResponse } from "../../answer.ts";
+import { type Answer, refuse, toResponse } from "../../answer.ts";
 import { WebhookError } from "../../errors.ts";
+import type { WebhookRequest } from "../../webhook.ts";
 
-/** Answers a request; never rejects. */
-export type FetchHandler = (request: Request) => Promise<Response>;
+/** What answers requests. Neither of its functions rejects. */
+export interface Handler {
+  readonly fetch: (request: Request) => Promise<Response>;
+  /** A shorter way for a POST to this path, for servers that have no Fetch request of their own. */
+  readonly webhook?: {
+    readonly path: string;
+    readonly receive: (request: WebhookRequest) => Promise<Answer>;
+  };
+}
 
 /** Where to listen. */
 export interface ListenOptions {
@@ -22,8 +30,8 @@ export interface Server {
   close(): Promise<void>;
 }
 
-/** What a runtime brings: an HTTP server for a Fetch handler. Rejects where it can't listen. */
-export type Listen = (handler: FetchHandler, options: ListenOptions) => Promise<Server>;
+/** What a runtime brings: an HTTP server for a handler. Rejects where it can't listen. */
+export type Listen = (handler: Handler, options: ListenOptions) => Promise<Server>;
 
 /** What is answered where a runtime, not the handler, fails: nothing of the error. */
 export function serverError(): Response {

@@ -1,12 +1,17 @@
 import { getRequestListener } from "@hono/node-server";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Answer } from "../../answer.ts";
 import { type Listen, serverError } from "./listen.ts";
+import { webhookRequest } from "./node-request.ts";
 
-/** Listens by Node.js's own HTTP server; `@hono/node-server` makes requests and answers of Fetch. */
-export const listen: Listen = async (handler, { hostname, port }) => {
+/**
+ * Listens by Node.js's own HTTP server. What comes to the webhook is received as it is; of all else
+ * `@hono/node-server` makes requests and answers of Fetch.
+ */
+export const listen: Listen = async ({ fetch, webhook }, { hostname, port }) => {
   const options = { overrideGlobalObjects: false, errorHandler: serverError };
-  const answer = getRequestListener(handler, options);
+  const answer = getRequestListener(fetch, options);
   const server = createServer(
     {
       // A request that is slower than this is no webhook; Node's own defaults are minutes.
@@ -18,6 +23,12 @@ export const listen: Listen = async (handler, { hostname, port }) => {
       keepAliveTimeout: 65_000,
     },
     (incoming, outgoing) => {
+      if (webhook !== undefined && incoming.method === "POST" && incoming.url === webhook.path) {
+        void webhook.receive(webhookRequest(incoming)).then((answer) => {
+          send(answer, incoming, outgoing);
+        });
+        return;
+      }
       // A request is made of a URL, and the host in it is the client's word: one that makes no URL
       // must not cost an event.
       const { host = "" } = incoming.headers;
@@ -39,3 +50,21 @@ export const listen: Listen = async (handler, { hostname, port }) => {
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
 };
+
+// So long a client that was refused may go on sending, to have its answer: a connection that is
+// closed with something unread takes the answer with it.
+const lingerMs = 500;
+
+function send(
+  { status, headers, body }: Answer,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): void {
+  if (outgoing.destroyed) return;
+  outgoing.writeHead(status, { ...headers, "Content-Length": Buffer.byteLength(body) });
+  outgoing.end(body);
+  if (incoming.complete) return;
+  const timer = setTimeout(() => incoming.socket.destroySoon(), lingerMs);
+  incoming.once("end", () => clearTimeout(timer)).once("close", () => clearTimeout(timer));
+  incoming.resume();
+}
