@@ -1,0 +1,172 @@
+import { open } from "../../src/storage/spool/seal.ts";
+import type { Storage, StoredEvent } from "../../src/storage/storage.ts";
+import type { Meaning, Truth } from "./truth.ts";
+import type { World } from "./world.ts";
+
+/** Looks into the storages, behind all faults, and judges what is there. */
+export interface Auditor {
+  /** An answer said that these bytes are stored. */
+  acknowledged(body: Uint8Array<ArrayBuffer>, meaning: Meaning, id: string): Promise<void>;
+  /** A job is awaited. */
+  awaited(jobId: string): void;
+  /** Looks at everything. */
+  audit(): Promise<void>;
+  /** What is left to be done, as of the last audit. */
+  left(): readonly string[];
+}
+
+/** What is stored of one event, wherever. */
+interface Kept {
+  readonly body: Uint8Array;
+}
+
+export function createAuditor(
+  { primary, spools, truth, world }: {
+    readonly primary: Storage;
+    readonly spools: readonly Storage[];
+    readonly truth: Truth;
+    readonly world: World;
+  },
+): Auditor {
+  const acknowledged = new Map<string, string>();
+  const awaited = new Set<string>();
+  let before = new Map<string, StoredEvent>();
+  const bodies = new Map<string, Uint8Array>();
+  let left: string[] = ["nothing was looked at yet"];
+
+  const audit = async () => {
+    left = [];
+    const stored = new Map<string, Kept>();
+    const jobs = new Map<string, StoredEvent[]>();
+    const { events } = await primary.list({ limit: 1_000 });
+    const now = new Map(events.map((event) => [event.id, event]));
+    for (const id of before.keys()) if (!now.has(id)) world.broken(`nothing is deleted: ${id}`);
+    for (const event of events) {
+      const body = await bodyOf(event);
+      const key = judge(event, body);
+      if (stored.has(key)) world.broken(`one event per key: two of ${key}, one is ${event.id}`);
+      stored.set(key, { body });
+      if (event.jobId !== null) {
+        jobs.set(event.jobId, [...jobs.get(event.jobId) ?? [], event]);
+      }
+      judgeChange(before.get(event.id), event);
+      for (const { processor, state } of event.deliveries) {
+        if (state === "pending" || state === "running") {
+          left.push(`delivery ${event.id} ${processor} is ${state}`);
+        }
+      }
+    }
+    before = now;
+    for (const [jobId, ofJob] of jobs) judgeJob(jobId, ofJob);
+    for (const spool of spools) await look(spool, stored);
+    for (const [key, id] of acknowledged) {
+      if (!stored.has(key)) world.broken(`what is acknowledged is stored: ${key} (${id}) is not`);
+    }
+    const { expectations } = await primary.expectations.list({ limit: 1_000 });
+    for (const { jobId, askAt } of expectations) {
+      left.push(`expectation of ${jobId}, to be asked ${askAt === null ? "never" : "later"}`);
+      if ((jobs.get(jobId) ?? []).some(({ state }) => state === "accepted")) {
+        world.broken(`no expectation stays of a job whose end is stored: ${jobId}`);
+      }
+    }
+    const isAwaited = (jobId: string) => expectations.some((each) => each.jobId === jobId);
+    for (const jobId of awaited) {
+      if (!jobs.has(jobId) && !isAwaited(jobId)) {
+        world.broken(`what is awaited stays so until it is there: ${jobId}`);
+      }
+    }
+  };
+
+  const bodyOf = async ({ id }: StoredEvent): Promise<Uint8Array> => {
+    const body = await primary.body(id) ?? new Uint8Array(0);
+    const first = bodies.get(id) ?? body;
+    bodies.set(id, first);
+    if (!isSame(first, body)) world.broken(`bodies stay as they are: ${id}`);
+    return body;
+  };
+
+  /** Whether an event says what was sent; its key by what it means. */
+  const judge = (event: StoredEvent, body: Uint8Array): string => {
+    const meaning = truth.meaningOf(body, event.origin);
+    const state = event.state === "superseded" ? "accepted" : event.state;
+    if (
+      meaning?.state !== state || meaning.event !== event.event || meaning.jobId !== event.jobId
+    ) {
+      world.broken(`what is stored was sent, byte for byte: ${event.id}`);
+    }
+    return keyOf(meaning, body);
+  };
+
+  const judgeChange = (was: StoredEvent | undefined, is: StoredEvent) => {
+    if (was === undefined) return;
+    if (was.state !== is.state && !(was.state === "accepted" && is.state === "superseded")) {
+      world.broken(`${is.id} was ${was.state} and is ${is.state}`);
+    }
+    for (const delivery of was.deliveries) {
+      const { processor, state } = delivery;
+      const after = is.deliveries.find((each) => each.processor === processor)?.state;
+      const isFinal = state === "succeeded" || state === "dead" && is.state === "accepted";
+      if (isFinal && after !== state) {
+        world.broken(`a final state stays: ${is.id} ${processor} was ${state} and is ${after}`);
+      }
+      if (was.state === "superseded" && state !== "running" && after === "running") {
+        world.broken(`what is superseded is not run: ${is.id} ${processor}`);
+      }
+    }
+  };
+
+  const judgeJob = (jobId: string, ofJob: readonly StoredEvent[]) => {
+    const has = (event: string, state: string) =>
+      ofJob.some((each) => each.event === event && each.state === state);
+    if (has("job.succeeded", "accepted") && has("job.failed", "accepted")) {
+      world.broken(`a success has the last word: ${jobId}`);
+    }
+    for (const { id, state, deliveries } of ofJob) {
+      if (state !== "superseded") continue;
+      world.hit("event superseded");
+      if (!has("job.succeeded", "accepted")) world.broken(`superseded by nothing: ${id}`);
+      const other = deliveries.find((each) => !["running", "succeeded"].includes(each.state));
+      if (other) world.broken(`what is superseded is withdrawn: ${id} ${other.processor}`);
+    }
+  };
+
+  const look = async (spool: Storage, stored: Map<string, Kept>) => {
+    const { events } = await spool.list({ limit: 1_000 });
+    for (const event of events) {
+      const body = await spool.body(event.id) ?? new Uint8Array(0);
+      const opened = open(event, body);
+      const meaning = truth.meaningOf(body, event.origin);
+      if (opened === undefined || meaning?.state !== opened.event.state) {
+        world.broken(`what is spooled was sent, byte for byte: ${event.id}`);
+      }
+      const key = keyOf(meaning, body);
+      if (event.deliveries.every(({ state }) => state === "succeeded")) {
+        if (!stored.has(key)) world.broken(`what was moved is stored: ${key}`);
+        continue;
+      }
+      if (!stored.has(key)) stored.set(key, { body });
+      left.push(`${event.id} is in a spool`);
+    }
+  };
+
+  return {
+    async acknowledged(body, meaning, id) {
+      acknowledged.set(keyOf(meaning, body), id);
+      await audit();
+    },
+    awaited: (jobId) => void awaited.add(jobId),
+    audit,
+    left: () => left,
+  };
+}
+
+/** What makes two requests the same event. */
+function keyOf(meaning: Meaning | undefined, body: Uint8Array): string {
+  return meaning?.state === "accepted"
+    ? `${meaning.event}:${meaning.jobId}`
+    : new TextDecoder().decode(body);
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, index) => byte === other[index]);
+}
