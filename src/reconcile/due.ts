@@ -4,7 +4,7 @@ import type { Expectation } from "../storage/expectations.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type Asked, type Asker, askLeaseMs } from "./ask.ts";
 import { type Failure, isObstacle } from "./failure.ts";
-import { afterFailure, afterRunning } from "./next-ask.ts";
+import { afterFailure, afterRunning, type NextAsk } from "./next-ask.ts";
 
 /** Asks for the jobs whose time has come. */
 export interface Due {
@@ -24,9 +24,11 @@ export interface Due {
   ): Promise<void>;
 }
 
-// What is claimed later than this has lost much of its lease.
-const claimWithinMs = 15_000;
+// What is claimed later than this has lost much of its lease; what is not postponed comes again at
+// its end.
+const storageWithinMs = 15_000;
 const unavailableMs = 60_000;
+const noAnswer = () => new Error("The storage does not answer.");
 
 export function createDue(storage: Storage, logger: Logger): Due {
   /** By the steady clock. */
@@ -37,12 +39,13 @@ export function createDue(storage: Storage, logger: Logger): Due {
   const claim = async (): Promise<Expectation | undefined> => {
     // One: the next may have to wait for a long time, as ImgGo allows few requests.
     const claiming = storage.expectations.claim({ limit: 1, leaseMs: askLeaseMs });
-    const [claimed] = await within(
-      claiming,
-      claimWithinMs,
-      () => new Error("The storage does not answer."),
-    );
+    const [claimed] = await within(claiming, storageWithinMs, noAnswer);
     return claimed;
+  };
+
+  // Whoever waited for ever would never ask again.
+  const postpone = async (jobId: string, next: NextAsk): Promise<void> => {
+    await within(storage.expectations.postpone(jobId, next), storageWithinMs, noAnswer);
   };
 
   const noteAnswer = () => {
@@ -73,15 +76,15 @@ export function createDue(storage: Storage, logger: Logger): Due {
     const { jobId, lastError } = expectation;
     if (asked.outcome === "running") {
       noteAnswer();
-      await storage.expectations.postpone(jobId, afterRunning(expectation));
+      await postpone(jobId, afterRunning(expectation));
     } else if (asked.outcome !== "failed") {
       noteAnswer();
       if (asked.outcome === "known" || asked.jobId === jobId) return;
       // What was stored has ended an expectation of the id as ImgGo writes it, and not this one.
       const error = `Given up: ImgGo writes this id in another way, as ${asked.eventId} has it.`;
-      await storage.expectations.postpone(jobId, { afterMs: null, error });
+      await postpone(jobId, { afterMs: null, error });
     } else if (signal.aborted) {
-      await storage.expectations.postpone(jobId, { afterMs: 0, error: lastError });
+      await postpone(jobId, { afterMs: 0, error: lastError });
     } else {
       const { failure } = asked;
       const next = afterFailure(expectation, failure);
@@ -90,7 +93,7 @@ export function createDue(storage: Storage, logger: Logger): Due {
         const pause = failure.kind === "unavailable" ? unavailableMs : next.afterMs ?? 0;
         pausedUntil = performance.now() + pause;
       }
-      await storage.expectations.postpone(jobId, next);
+      await postpone(jobId, next);
     }
   };
 
