@@ -140,7 +140,8 @@ export async function moveBatch(
 
   const items: Item[] = [];
   try {
-    const stored = await Promise.all(claims.map(({ eventId }) => spool.get(eventId)));
+    // In an async function: where one throws at once, the others' failures are handled all the same.
+    const stored = await Promise.all(claims.map(async ({ eventId }) => await spool.get(eventId)));
     claims.forEach((claim, index) => {
       const event = stored[index];
       if (event !== undefined) {

@@ -301,6 +301,28 @@ describe("withSpool() in an outage", () => {
     await vi.waitFor(async () => expectBytes(await primary.body(event.id), Uint8Array.of(1, 2, 3)));
   });
 
+  test("a spool that throws for one event and rejects another leaves no rejection unhandled", async () => {
+    let asked = 0;
+    const unhandled: unknown[] = [];
+    const onUnhandled = (error: unknown) => unhandled.push(error);
+    process.on("unhandledRejection", onUnhandled);
+    onTestFinished(() => void process.off("unhandledRejection", onUnhandled));
+    const { broken, acceptMany, log } = await setUp({
+      faulty: () => ({
+        get() {
+          asked++;
+          if (asked % 2 === 0) throw new Error("thrown by a test");
+          return Promise.reject(new Error("rejected by a test"));
+        },
+      }),
+    });
+    broken.is("rejects");
+    await acceptMany(2);
+    broken.is("works");
+    await vi.waitFor(() => expect(log.of("the spool fails")).toHaveLength(1));
+    expect(unhandled).toEqual([]);
+  });
+
   test("accept() takes the storage where the spool fails, and rejects where both do", async () => {
     const { open, opened } = createGate();
     let full = true;
