@@ -245,7 +245,10 @@ export function createReceiver(options: ReceiverOptions): Receiver {
 
   const answerRoute = async (request: Request, exchange: Exchange): Promise<Response> => {
     try {
-      const answered: Response | undefined = await router.fetch(request, exchange);
+      // Some servers hand on a target that makes no URL; the router would throw.
+      const answered: Response | undefined = URL.canParse(request.url)
+        ? await router.fetch(request, exchange)
+        : undefined;
       // So that a webhook which was registered with another path shows in the log. Its path does
       // not: it is a stranger's text.
       if (answered === undefined && request.method === "POST") {

@@ -30,7 +30,7 @@ async function deploy() {
     processors: { invoices: sink.processor, archive: () => {} },
     worker: { pollMs: 20 },
   });
-  const server = await listen((request) => admin.receiver.fetch(request), {
+  const server = await listen(admin.receiver, {
     hostname: "127.0.0.1",
     port: 0,
   });

@@ -60,7 +60,7 @@ beforeAll(async () => {
     processors: { a() {}, b() {} },
     plugins: [admin({ token })],
   });
-  server = await listen(receiver.fetch, { hostname: "127.0.0.1", port: 0 });
+  server = await listen(receiver, { hostname: "127.0.0.1", port: 0 });
   url = `http://127.0.0.1:${server.port}/hooks`;
 });
 afterAll(async () => {
@@ -156,9 +156,11 @@ describe("a receiver that has no time for all at once", () => {
   /** A server that gives these answers in turn, and keeps what it was asked. */
   const answersInTurn = async (answers: readonly object[]) => {
     const asked: unknown[] = [];
-    const busy = await listen(async (request) => {
-      asked.push(await request.json());
-      return Response.json(answers[asked.length - 1]);
+    const busy = await listen({
+      async fetch(request) {
+        asked.push(await request.json());
+        return Response.json(answers[asked.length - 1]);
+      },
     }, { hostname: "127.0.0.1", port: 0 });
     onTestFinished(() => busy.close());
     const verb = (...args: readonly string[]) =>

@@ -128,7 +128,7 @@ for (const [name, command] of Object.entries(runtimes)) {
       [
         "several bad settings",
         { WEBHOOK_SECRET: "short", PORT: "http", ROLE: "boss" },
-        /WEBHOOK_SECRET: [\s\S]*PORT: [\s\S]*ROLE: /,
+        /WEBHOOK_SECRET: [\s\S]*ROLE: [\s\S]*PORT: /,
       ],
     ])("ends with 2 and says what is wanted: %s", async (_, env, expected) => {
       const { child, remove } = await start(env);

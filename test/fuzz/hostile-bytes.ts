@@ -92,6 +92,8 @@ export const spoils: Readonly<Record<string, Spoil>> = {
   "HTTP/9.9": withFirst("POST /webhook HTTP/9.9"),
   "no version": withFirst("POST /webhook"),
   "an absolute target": withFirst("POST http://elsewhere.test/webhook HTTP/1.1"),
+  "an absolute target that is no URL": withFirst("POST http://[::1/webhook HTTP/1.1"),
+  "a target of *": withFirst("OPTIONS * HTTP/1.1"),
   "a target without a slash": withFirst("POST webhook HTTP/1.1"),
   "a target of slashes": withFirst("POST //[/webhook HTTP/1.1"),
   "a tunnel": withFirst("CONNECT localhost:80 HTTP/1.1"),

@@ -227,13 +227,18 @@ test("operationsOverHttp() says that there is no admin API", async () => {
 
 test("operationsOverHttp() takes the token to no other server", async () => {
   const reached: string[] = [];
-  const other = await listen(async (request) => {
-    reached.push(request.url);
-    return await Promise.resolve(Response.json({}));
+  const other = await listen({
+    async fetch(request) {
+      reached.push(request.url);
+      return await Promise.resolve(Response.json({}));
+    },
   }, { hostname: "127.0.0.1", port: 0 });
   const target = `http://127.0.0.1:${other.port}/`;
   const leading = await listen(
-    () => Promise.resolve(new Response(null, { status: 307, headers: { Location: target } })),
+    {
+      fetch: () =>
+        Promise.resolve(new Response(null, { status: 307, headers: { Location: target } })),
+    },
     { hostname: "127.0.0.1", port: 0 },
   );
   onTestFinished(async () => {

@@ -12,7 +12,12 @@ export interface Disk {
   readonly faults: StorageFaults;
   readonly outages: readonly Outage[];
   /** Is told of each call that was done. */
-  readonly committed: (process: Process, call: string, values: readonly unknown[], result: unknown) => void;
+  readonly committed: (
+    process: Process,
+    call: string,
+    values: readonly unknown[],
+    result: unknown,
+  ) => void;
 }
 
 type Method = (...values: unknown[]) => Promise<unknown>;
@@ -40,7 +45,8 @@ export function connect(disk: Disk, process: Process, world: World): Storage {
     const { faults, outages } = disk;
     const machine = process.machine.index;
     const fate = decideFate(call, { world, faults, outages, machine });
-    const say = (what: string) => world.log(process.name, () => `${disk.name} ${describe(call, values)}: ${what}`);
+    const say = (what: string) =>
+      world.log(process.name, () => `${disk.name} ${describe(call, values)}: ${what}`);
     if (fate.throws) {
       say("throws");
       throw fate.error;

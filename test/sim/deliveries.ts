@@ -1,10 +1,4 @@
-import type {
-  Acceptance,
-  Claim,
-  ClaimResult,
-  Lease,
-  Outcome,
-} from "../../src/storage/storage.ts";
+import type { Acceptance, Claim, ClaimResult, Lease, Outcome } from "../../src/storage/storage.ts";
 import type { Process } from "./process.ts";
 import type { Scenario } from "./scenario.ts";
 import type { World } from "./world.ts";
@@ -89,7 +83,9 @@ export function watchDeliveries(
       }
       if (call === "settle" && result) settled(values[0] as Lease, values[1] as Outcome);
       if (call === "settle" && !result) world.hit("attempt refused its end");
-      if (call === "renew" && result && (values[0] as Lease).fence !== of(values[0] as Lease).fence) {
+      if (
+        call === "renew" && result && (values[0] as Lease).fence !== of(values[0] as Lease).fence
+      ) {
         world.broken(`who lost a lease renews nothing: ${nameOf(values[0] as Lease)}`);
       }
     },

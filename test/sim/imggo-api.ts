@@ -6,7 +6,11 @@ import type { World } from "./world.ts";
 type Answer = { readonly status: number; readonly json: unknown; readonly retryAfter?: number };
 
 /** ImgGo's API as one process sees it: what `fetch` is to it. */
-export function connectApi(process: Process, { jobs, badApi }: Scenario, world: World): typeof fetch {
+export function connectApi(
+  process: Process,
+  { jobs, badApi }: Scenario,
+  world: World,
+): typeof fetch {
   const { random, schedule } = world;
 
   const tell = (job: SimulatedJob): Answer => {
@@ -33,7 +37,10 @@ export function connectApi(process: Process, { jobs, badApi }: Scenario, world: 
     "knows no such job": () => ({ status: 404, json: {} }),
     "answers nonsense": () => ({ status: 200, json: "nonsense" }),
     "tells of another job": () => tell({ ...(jobs[0] as SimulatedJob), id: "another" }),
-    "tells no result": () => ({ status: 200, json: { success: true, data: { status: "succeeded" } } }),
+    "tells no result": () => ({
+      status: 200,
+      json: { success: true, data: { status: "succeeded" } },
+    }),
   };
 
   return (input) => {
@@ -44,9 +51,8 @@ export function connectApi(process: Process, { jobs, badApi }: Scenario, world: 
       : undefined;
     world.hit(`ImgGo ${fault ?? "answers"}`);
     world.log(process.name, () => `asks ImgGo for ${jobId}: ${fault ?? "it answers"}`);
-    const answer = faults[fault ?? ""]?.() ?? (fault === "never answers" || job === undefined
-      ? undefined
-      : tell(job));
+    const answer = faults[fault ?? ""]?.() ??
+      (fault === "never answers" || job === undefined ? undefined : tell(job));
     return new Promise((resolve, reject) => {
       if (answer === undefined) return;
       const wait = fault === "is late" ? random.between(2_000, 100_000) : random.between(1, 200);

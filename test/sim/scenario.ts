@@ -82,7 +82,8 @@ export function scenarioOf(seed: number): Scenario {
   const calmAtMs = between(15_000, 60_000);
   const machines = whole(1, 3);
   const time = () => between(0, calmAtMs);
-  const some = <T>(most: number, make: () => T): T[] => Array.from({ length: whole(0, most) }, make);
+  const some = <T>(most: number, make: () => T): T[] =>
+    Array.from({ length: whole(0, most) }, make);
   const leaseMs = pick([2_000, 5_000, 15_000]);
   const hasSpool = chance(0.4);
 

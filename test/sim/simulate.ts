@@ -116,7 +116,9 @@ function build(scenario: Scenario, world: World, mistake: Mistake, onChange: () 
       process: undefined,
       processes: 0,
     };
-    if (scenario.hasSpool) machine.spool = (mistake.spool ?? same)(memoryStorage({ now: clockOf(machine) }));
+    if (scenario.hasSpool) {
+      machine.spool = (mistake.spool ?? same)(memoryStorage({ now: clockOf(machine) }));
+    }
     return machine;
   });
   const watch = watchDeliveries(scenario, world);
@@ -180,7 +182,10 @@ function befall(
   const machine = index === undefined ? undefined : machines[index];
   if (kind === "clock") {
     world.hit("clock jumped");
-    world.log(machine ? `machine ${index}` : "database", () => `clock ${happening.offsetMs} ms off`);
+    world.log(
+      machine ? `machine ${index}` : "database",
+      () => `clock ${happening.offsetMs} ms off`,
+    );
     (machine ?? database).clockOffsetMs = happening.offsetMs;
   } else if (machine?.process === undefined) return;
   else if (kind === "kill") machine.process.kill();

@@ -63,7 +63,7 @@ export async function setUp(
     ...options,
     storage: { ...storage, ...faulty(storage) },
   });
-  const server = await listen(receiver.fetch, { hostname: "127.0.0.1", port: 0 });
+  const server = await listen(receiver, { hostname: "127.0.0.1", port: 0 });
   service.addWebhook({ url: `http://127.0.0.1:${server.port}/webhook`, secret });
   onTestFinished(async () => {
     await receiver.stop();

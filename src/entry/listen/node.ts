@@ -1,7 +1,8 @@
 import { getRequestListener } from "@hono/node-server";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Answer } from "../../answer.ts";
+import { type Answer, refuse } from "../../answer.ts";
+import { WebhookError } from "../../errors.ts";
 import { type Listen, serverError } from "./listen.ts";
 import { webhookRequest } from "./node-request.ts";
 
@@ -35,6 +36,9 @@ export const listen: Listen = async ({ fetch, webhook }, { hostname, port }) => 
       if (!/^[\w.:[\]-]+$/.test(host) || !URL.canParse(`http://${host}`)) {
         incoming.headers.host = "localhost";
       }
+      if (!isTarget(incoming.url)) {
+        return send(refuse(new WebhookError("not_found")), incoming, outgoing);
+      }
       void answer(incoming, outgoing);
     },
   );
@@ -50,6 +54,11 @@ export const listen: Listen = async ({ fetch, webhook }, { hostname, port }) => 
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
 };
+
+/** Whether a request's target is a path or a URL: `*` is neither. */
+function isTarget(target = ""): boolean {
+  return target.startsWith("/") || URL.canParse(target);
+}
 
 // So long a client that was refused may go on sending, to have its answer: a connection that is
 // closed with something unread takes the answer with it.
