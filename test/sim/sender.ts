@@ -53,7 +53,10 @@ export function createSender(
   const request = (post: Post, done: (seen: boolean) => void) => {
     const process = route();
     const what = `${post.kind} of ${post.jobId}`;
-    if (process === undefined) return schedule.after(10, undefined, () => done(false));
+    if (process === undefined) {
+      schedule.after(10, undefined, () => done(false));
+      return;
+    }
     let isOver = false;
     const end = (seen: boolean) => {
       if (isOver) return;
