@@ -9,15 +9,17 @@ export interface Auditor {
   acknowledged(body: Uint8Array<ArrayBuffer>, meaning: Meaning, id: string): Promise<void>;
   /** A job is awaited. */
   awaited(jobId: string): void;
-  /** Looks at everything. */
-  audit(): Promise<void>;
+  /** Looks at everything; at the bytes of what it knows only where it is to be thorough. */
+  audit(isThorough?: boolean): Promise<void>;
   /** What is left to be done, as of the last audit. */
   left(): readonly string[];
 }
 
-/** What is stored of one event, wherever. */
-interface Kept {
+/** What was found of one event when it was seen first. */
+interface Seen {
   readonly body: Uint8Array;
+  /** By what it means. */
+  readonly key: string;
 }
 
 export function createAuditor(
@@ -31,21 +33,20 @@ export function createAuditor(
   const acknowledged = new Map<string, string>();
   const awaited = new Set<string>();
   let before = new Map<string, StoredEvent>();
-  const bodies = new Map<string, Uint8Array>();
+  const seen = new Map<string, Seen>();
   let left: string[] = ["nothing was looked at yet"];
 
-  const audit = async () => {
+  const audit = async (isThorough = false) => {
     left = [];
-    const stored = new Map<string, Kept>();
+    const stored = new Set<string>();
     const jobs = new Map<string, StoredEvent[]>();
     const { events } = await primary.list({ limit: 1_000 });
     const now = new Map(events.map((event) => [event.id, event]));
     for (const id of before.keys()) if (!now.has(id)) world.broken(`nothing is deleted: ${id}`);
     for (const event of events) {
-      const body = await bodyOf(event);
-      const key = judge(event, body);
+      const { key } = await see(primary, event, isThorough);
       if (stored.has(key)) world.broken(`one event per key: two of ${key}, one is ${event.id}`);
-      stored.set(key, { body });
+      stored.add(key);
       if (event.jobId !== null) {
         jobs.set(event.jobId, [...jobs.get(event.jobId) ?? [], event]);
       }
@@ -58,7 +59,7 @@ export function createAuditor(
     }
     before = now;
     for (const [jobId, ofJob] of jobs) judgeJob(jobId, ofJob);
-    for (const spool of spools) await look(spool, stored);
+    for (const spool of spools) await look(spool, stored, isThorough);
     for (const [key, id] of acknowledged) {
       if (!stored.has(key)) world.broken(`what is acknowledged is stored: ${key} (${id}) is not`);
     }
@@ -77,24 +78,27 @@ export function createAuditor(
     }
   };
 
-  const bodyOf = async ({ id }: StoredEvent): Promise<Uint8Array> => {
-    const body = await primary.body(id) ?? new Uint8Array(0);
-    const first = bodies.get(id) ?? body;
-    bodies.set(id, first);
-    if (!isSame(first, body)) world.broken(`bodies stay as they are: ${id}`);
-    return body;
-  };
-
-  /** Whether an event says what was sent; its key by what it means. */
-  const judge = (event: StoredEvent, body: Uint8Array): string => {
-    const meaning = truth.meaningOf(body, event.origin);
-    const state = event.state === "superseded" ? "accepted" : event.state;
-    if (
-      meaning?.state !== state || meaning.event !== event.event || meaning.jobId !== event.jobId
-    ) {
-      world.broken(`what is stored was sent, byte for byte: ${event.id}`);
+  const see = async (storage: Storage, event: StoredEvent, isThorough: boolean): Promise<Seen> => {
+    const isSpooled = storage !== primary;
+    const place = isSpooled ? `spooled ${event.id}` : event.id;
+    const known = seen.get(place);
+    if (known !== undefined && !isThorough) return known;
+    const body = await storage.body(event.id) ?? new Uint8Array(0);
+    if (known !== undefined) {
+      if (!isSame(known.body, body)) world.broken(`bodies stay as they are: ${place}`);
+      return known;
     }
-    return keyOf(meaning, body);
+    const meaning = truth.meaningOf(body, event.origin);
+    const means = isSpooled ? open(event, body)?.event : event;
+    const state = means?.state === "superseded" ? "accepted" : means?.state;
+    if (
+      meaning?.state !== state || meaning?.event !== means?.event || meaning?.jobId !== means?.jobId
+    ) {
+      world.broken(`what is stored was sent, byte for byte: ${place}`);
+    }
+    const found = { body, key: keyOf(meaning, body) };
+    seen.set(place, found);
+    return found;
   };
 
   const judgeChange = (was: StoredEvent | undefined, is: StoredEvent) => {
@@ -102,6 +106,7 @@ export function createAuditor(
     if (was.state !== is.state && !(was.state === "accepted" && is.state === "superseded")) {
       world.broken(`${is.id} was ${was.state} and is ${is.state}`);
     }
+    if (was.state !== is.state) world.hit("event superseded");
     for (const delivery of was.deliveries) {
       const { processor, state } = delivery;
       const after = is.deliveries.find((each) => each.processor === processor)?.state;
@@ -123,28 +128,21 @@ export function createAuditor(
     }
     for (const { id, state, deliveries } of ofJob) {
       if (state !== "superseded") continue;
-      world.hit("event superseded");
       if (!has("job.succeeded", "accepted")) world.broken(`superseded by nothing: ${id}`);
       const other = deliveries.find((each) => !["running", "succeeded"].includes(each.state));
       if (other) world.broken(`what is superseded is withdrawn: ${id} ${other.processor}`);
     }
   };
 
-  const look = async (spool: Storage, stored: Map<string, Kept>) => {
+  const look = async (spool: Storage, stored: Set<string>, isThorough: boolean) => {
     const { events } = await spool.list({ limit: 1_000 });
     for (const event of events) {
-      const body = await spool.body(event.id) ?? new Uint8Array(0);
-      const opened = open(event, body);
-      const meaning = truth.meaningOf(body, event.origin);
-      if (opened === undefined || meaning?.state !== opened.event.state) {
-        world.broken(`what is spooled was sent, byte for byte: ${event.id}`);
-      }
-      const key = keyOf(meaning, body);
+      const { key } = await see(spool, event, isThorough);
       if (event.deliveries.every(({ state }) => state === "succeeded")) {
         if (!stored.has(key)) world.broken(`what was moved is stored: ${key}`);
         continue;
       }
-      if (!stored.has(key)) stored.set(key, { body });
+      stored.add(key);
       left.push(`${event.id} is in a spool`);
     }
   };

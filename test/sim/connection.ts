@@ -58,17 +58,22 @@ export function connect(disk: Disk, process: Process, world: World): Storage {
       const answer = (settle: () => void) => {
         if (fate.answerAfterMs !== undefined) schedule.after(fate.answerAfterMs, process, settle);
       };
-      const commit = async () => {
+      const commit = () => {
         process.underWay.delete(underWay);
         if (underWay.isCut) return say("cut off");
         if (fate.kill === "before") {
           say("killed before the commit");
           return process.kill();
         }
+        // What a storage itself waits for is no part of the process.
+        schedule.after(0, undefined, () => perform());
+      };
+      const perform = async () => {
         try {
           const result = await method(...sent);
           disk.committed(process, call, sent, result);
-          say(fate.error ? `done, but answered ${fate.error.message}` : "done");
+          const lost = fate.answerAfterMs === undefined ? ", but not answered" : "";
+          say(fate.error ? `done, but answered ${fate.error.message}` : `done${lost}`);
           if (fate.kill === "after") process.kill();
           else answer(() => fate.error ? reject(fate.error) : resolve(result));
         } catch (error) {

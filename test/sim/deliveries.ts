@@ -3,6 +3,12 @@ import type { Process } from "./process.ts";
 import type { Scenario } from "./scenario.ts";
 import type { World } from "./world.ts";
 
+interface Running {
+  readonly process: Process;
+  readonly signal: AbortSignal;
+  readonly fence: number;
+}
+
 /** What is known of one delivery by watching its leases. */
 interface Watched {
   fence: number;
@@ -11,7 +17,7 @@ interface Watched {
   hasSucceeded: boolean;
   /** The fences whose attempts have ended. */
   readonly ended: Set<number>;
-  running: { readonly process: Process; readonly signal: AbortSignal } | undefined;
+  running: Running | undefined;
 }
 
 /** Judges every claim and every end of an attempt. */
@@ -103,12 +109,12 @@ export function watchDeliveries(
       if (isTimed && isLive) {
         world.broken(`one live attempt at a time: ${name} begins, ${other.process.name} runs one`);
       }
-      delivery.running = { process, signal };
+      delivery.running = { process, signal, fence: lease.fence };
     },
 
     ended(lease) {
       const delivery = of(lease);
-      if (delivery.fence === lease.fence) delivery.running = undefined;
+      if (delivery.running?.fence === lease.fence) delivery.running = undefined;
     },
   };
 }

@@ -118,7 +118,9 @@ export function stopFor(process: Process, milliseconds: number, world: World): v
 function loggerOf(process: Process, world: World): Logger {
   const at = (level: string): Logger["info"] => (message, fields = {}) => {
     if (message === "internal error") world.broken(`internal error: ${fields["error"]}`);
-    world.log(process.name, () => `${level} ${message} ${JSON.stringify(fields)}`);
+    // Where in the code something was thrown says as well where that lies, and how it is run.
+    const { at: _, ...told } = fields;
+    world.log(process.name, () => `${level} ${message} ${JSON.stringify(told)}`);
   };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }

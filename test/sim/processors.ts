@@ -58,7 +58,7 @@ export function processorsOf(
     readonly watch: DeliveryWatch;
   },
 ): Record<string, Processor> {
-  const { seed, badAttempts } = scenario;
+  const { seed, badAttempts, workMs } = scenario;
   const make = (processor: string): Processor => async (event, context) => {
     const { id, fence, attempt, signal } = context;
     const lease = { eventId: id, processor, fence };
@@ -72,7 +72,7 @@ export function processorsOf(
     world.hit(`processor ${name}`);
     world.log(process.name, () => `${about} attempt ${attempt} fence ${fence}: ${name}`);
     try {
-      if (name === "succeeds") await pause(random.between(0, random.chance(0.1) ? 8_000 : 300));
+      if (name === "succeeds") await pause(random.between(0, workMs));
       else await behaviours[name]?.(context, process, random);
     } finally {
       watch.ended(lease);

@@ -47,6 +47,8 @@ export type Happening =
 /** Everything that a seed chooses beforehand. */
 export interface Scenario {
   readonly seed: number;
+  /** What survives the processes. */
+  readonly storage: "memory" | "sqlite";
   readonly machines: number;
   readonly hasSpool: boolean;
   /** When faults stop. */
@@ -70,6 +72,8 @@ export interface Scenario {
   readonly lostAnswers: number;
   /** How often an attempt goes wrong, and how often ImgGo's API does. */
   readonly badAttempts: number;
+  /** How long a good attempt may take. */
+  readonly workMs: number;
   readonly badApi: number;
 }
 
@@ -94,11 +98,11 @@ export function scenarioOf(seed: number): Scenario {
       kind: "terminate",
       machine: whole(0, machines - 1),
     })),
-    ...some(chance(0.5) ? 2 : 0, (): Happening => ({
+    ...some(chance(0.6) ? 6 : 0, (): Happening => ({
       atMs: time(),
       kind: "stop",
       machine: whole(0, machines - 1),
-      forMs: between(100, 2.5 * leaseMs),
+      forMs: between(100, 3 * leaseMs),
     })),
     ...some(chance(0.2) ? 3 : 0, (): Happening => ({
       atMs: time(),
@@ -111,6 +115,7 @@ export function scenarioOf(seed: number): Scenario {
   const { jobs, posts } = work(random, calmAtMs);
   return {
     seed,
+    storage: seed % 20 === 0 ? "sqlite" : "memory",
     machines,
     hasSpool,
     calmAtMs,
@@ -139,6 +144,7 @@ export function scenarioOf(seed: number): Scenario {
     posts,
     lostAnswers: pick([0, 0.1, 0.4]),
     badAttempts: pick([0, 0.2, 0.5]),
+    workMs: pick([300, 3_000, 1.5 * leaseMs]),
     badApi: pick([0, 0.3, 0.7]),
   };
 }

@@ -1,5 +1,6 @@
 import { memoryStorage } from "../../src/storage/memory.ts";
-import type { Storage } from "../../src/storage/storage.ts";
+import { sqliteStorage } from "../../src/storage/sqlite.ts";
+import type { ClaimResult, Storage } from "../../src/storage/storage.ts";
 import { createAuditor } from "./auditor.ts";
 import type { Disk } from "./connection.ts";
 import { watchDeliveries } from "./deliveries.ts";
@@ -94,7 +95,7 @@ export async function simulate(
       }
       if (++steps > mostSteps) world.broken(`it ends within ${mostSteps} steps`);
     }
-    await run.auditor.audit();
+    await run.auditor.audit(true);
     return { seed, broken, hits, steps, virtualMs: schedule.now() };
   } finally {
     process.off("unhandledRejection", onUnhandled);
@@ -106,8 +107,10 @@ function build(scenario: Scenario, world: World, mistake: Mistake, onChange: () 
   const { schedule } = world;
   const database = { clockOffsetMs: 0 };
   const clockOf = (of: { readonly clockOffsetMs: number }) => () =>
-    beginning + schedule.now() + of.clockOffsetMs;
-  const primary = (mistake.primary ?? same)(memoryStorage({ now: clockOf(database) }));
+    Math.floor(beginning + schedule.now() + of.clockOffsetMs);
+  const newStorage = (now: () => number) =>
+    scenario.storage === "memory" ? memoryStorage({ now }) : sqliteStorage(":memory:", { now });
+  const primary = (mistake.primary ?? same)(newStorage(clockOf(database)));
   const machines = Array.from({ length: scenario.machines }, (_, index): Machine => {
     const machine: Machine = {
       index,
@@ -117,7 +120,7 @@ function build(scenario: Scenario, world: World, mistake: Mistake, onChange: () 
       processes: 0,
     };
     if (scenario.hasSpool) {
-      machine.spool = (mistake.spool ?? same)(memoryStorage({ now: clockOf(machine) }));
+      machine.spool = (mistake.spool ?? same)(newStorage(clockOf(machine)));
     }
     return machine;
   });
@@ -133,7 +136,7 @@ function build(scenario: Scenario, world: World, mistake: Mistake, onChange: () 
     outages: scenario.outages,
     committed(_, call, values, result) {
       watch.committed(call, values, result);
-      if (changes.test(call)) onChange();
+      if (isChange(call, result)) onChange();
     },
   };
   const parts = {
@@ -149,8 +152,8 @@ function build(scenario: Scenario, world: World, mistake: Mistake, onChange: () 
         isLocal: true,
         faults: scenario.spoolFaults,
         outages: [],
-        committed: (_, call) => {
-          if (changes.test(call)) onChange();
+        committed(_, call, __, result) {
+          if (isChange(call, result)) onChange();
         },
       },
   };
@@ -169,6 +172,13 @@ function build(scenario: Scenario, world: World, mistake: Mistake, onChange: () 
 }
 
 const changes = /^(?:accept|claim|settle|prune|expectations\.(?:add|claim|postpone))$/;
+
+/** Whether a call may have changed what is stored; most claims find nothing. */
+function isChange(call: string, result: unknown): boolean {
+  const { claims = [], exhausted = [] } = Object(result) as Partial<ClaimResult>;
+  if (call === "claim") return claims.length + exhausted.length > 0;
+  return changes.test(call) && result !== 0 && result !== false;
+}
 
 const same = (storage: Storage) => storage;
 
