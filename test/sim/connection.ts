@@ -66,7 +66,8 @@ export function connect(disk: Disk, process: Process, world: World): Storage {
           return process.kill();
         }
         // What a storage itself waits for is no part of the process.
-        schedule.after(0, undefined, () => perform());
+        if (disk.isLocal) schedule.after(0, undefined, perform);
+        else void perform();
       };
       const perform = async () => {
         try {

@@ -1,4 +1,10 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import {
+  createHash,
+  createHmac,
+  createSecretKey,
+  type KeyObject,
+  timingSafeEqual,
+} from "node:crypto";
 import type { Random } from "./random.ts";
 
 /**
@@ -9,9 +15,9 @@ export function deterministicCrypto(random: Random): Pick<Crypto, "getRandomValu
   readonly subtle: Pick<SubtleCrypto, "importKey" | "sign" | "verify" | "digest">;
   readonly randomUUID: () => string;
 } {
-  const secrets = new WeakMap<object, Uint8Array>();
+  const secrets = new WeakMap<object, KeyObject>();
   const hmac = (key: CryptoKey, data: BufferSource) =>
-    createHmac("sha256", secrets.get(key) as Uint8Array).update(bytesOf(data)).digest();
+    createHmac("sha256", secrets.get(key) as KeyObject).update(bytesOf(data)).digest();
   const fill = <T extends ArrayBufferView>(array: T): T => {
     const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
     for (let index = 0; index < bytes.length; index++) bytes[index] = random.whole(0, 255);
@@ -25,7 +31,7 @@ export function deterministicCrypto(random: Random): Pick<Crypto, "getRandomValu
     subtle: {
       importKey: ((_format: string, data: BufferSource) => {
         const key = {};
-        secrets.set(key, bytesOf(data).slice());
+        secrets.set(key, createSecretKey(bytesOf(data)));
         return Promise.resolve(key);
       }) as unknown as SubtleCrypto["importKey"],
       sign: (_algorithm, key, data) => Promise.resolve(new Uint8Array(hmac(key, data)).buffer),

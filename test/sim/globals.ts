@@ -27,13 +27,13 @@ export function replaceGlobals(schedule: Schedule, random: Random): () => void {
   }
 
   const setTimeout = (run: (...values: unknown[]) => void, wait = 0, ...values: unknown[]) => {
-    const set = schedule.after(Math.max(1, wait), schedule.owner(), () => run(...values));
+    const set = schedule.after(Math.max(1, wait), schedule.owner(), () => run(...values), true);
     return handleOf(() => set.cancelled = true);
   };
   const setInterval = (run: (...values: unknown[]) => void, wait = 0, ...values: unknown[]) => {
     const owner = schedule.owner();
     let set: Appointment;
-    const again = () => set = schedule.after(Math.max(1, wait), owner, tick);
+    const again = () => set = schedule.after(Math.max(1, wait), owner, tick, true);
     const tick = () => {
       again();
       run(...values);

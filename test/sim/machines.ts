@@ -111,7 +111,7 @@ export function stopFor(process: Process, milliseconds: number, world: World): v
     if (!process.alive) return;
     world.log(process.name, () => "goes on");
     process.stoppedMs += milliseconds;
-    schedule.release(process);
+    schedule.release(process, world.random.chance(0.5));
   });
 }
 

@@ -1,7 +1,9 @@
 /** Something that will happen. */
 export interface Appointment {
-  readonly at: number;
-  readonly order: number;
+  at: number;
+  order: number;
+  /** What a process set itself; anything else comes from outside. */
+  readonly isTimer: boolean;
   readonly owner: Owner | undefined;
   readonly happen: () => void;
   cancelled: boolean;
@@ -24,9 +26,14 @@ export interface Schedule {
   /** In whose name something happens right now. */
   owner(): Owner | undefined;
   /** Lets something happen in so many milliseconds, in the name of an owner. */
-  after(milliseconds: number, owner: Owner | undefined, happen: () => void): Appointment;
-  /** What was held comes up now, in the order in which it was to be. */
-  release(owner: Owner): void;
+  after(
+    milliseconds: number,
+    owner: Owner | undefined,
+    happen: () => void,
+    isTimer?: boolean,
+  ): Appointment;
+  /** What was held comes up now: the timers first, or what came from outside. */
+  release(owner: Owner, areTimersFirst: boolean): void;
   /** The next thing happens, with all that follows from it at once. False: there is nothing left. */
   step(): Promise<boolean>;
 }
@@ -86,16 +93,20 @@ export function createSchedule(): Schedule {
   return {
     now: () => now,
     owner: () => current,
-    after(milliseconds, owner, happen) {
+    after(milliseconds, owner, happen, isTimer = false) {
       const wait = Math.max(0, Number.isFinite(milliseconds) ? milliseconds : 0);
-      const item = { at: now + wait, order: order++, owner, happen, cancelled: false };
+      const item = { at: now + wait, order: order++, isTimer, owner, happen, cancelled: false };
       push(item);
       return item;
     },
-    release(owner) {
+    release(owner, areTimersFirst) {
       const { held = [] } = owner;
       owner.held = undefined;
-      for (const item of held) push(item);
+      // They were held in the order in which they were to happen.
+      const ranked = [...held].sort((one, other) =>
+        Number(one.isTimer !== areTimersFirst) - Number(other.isTimer !== areTimersFirst)
+      );
+      for (const item of ranked) push(Object.assign(item, { at: now, order: order++ }));
     },
     async step() {
       const first = next();
