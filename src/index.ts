@@ -55,6 +55,9 @@ export {
 export { transactional, type TransactionContext } from "./processor/transactional.ts";
 export type { HandlerContext } from "./follow-up.ts";
 export type { Expect, ExpectOptions } from "./expect.ts";
+export type { Answer } from "./answer.ts";
+export type { BodyLimits } from "./body.ts";
+export type { WebhookRequest } from "./webhook.ts";
 export { createReceiver, type Receiver, type ReceiverDrainOptions } from "./receiver.ts";
 export {
   type ReconciledJob,
