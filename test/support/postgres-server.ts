@@ -34,44 +34,63 @@ export async function startPostgres(
   { fsync = true }: PostgresServerOptions = {},
 ): Promise<PostgresServer> {
   const databaseDir = await mkdtemp(join(tmpdir(), "imggo-webhooks-postgres-"));
-  const port = await freePort();
-  const output: string[] = [];
-  const server = new EmbeddedPostgres({
-    databaseDir,
-    port,
-    password: "a password",
-    // PostgreSQL does not run as root.
-    createPostgresUser: userInfo().uid === 0,
-    initdbFlags: ["--no-sync", "--encoding=UTF8"],
-    postgresFlags: [
-      ...["-k", databaseDir],
-      ...["-c", "listen_addresses=127.0.0.1"],
-      ...["-c", `fsync=${fsync ? "on" : "off"}`],
-    ],
-    onLog: (text) => output.push(String(text)),
-    onError: (error) => output.push(String(error)),
-  });
-  const start = async () => {
+  let output: string[] = [];
+  const at = (port: number) =>
+    new EmbeddedPostgres({
+      databaseDir,
+      port,
+      password: "a password",
+      // PostgreSQL does not run as root.
+      createPostgresUser: userInfo().uid === 0,
+      initdbFlags: ["--no-sync", "--encoding=UTF8"],
+      postgresFlags: [
+        ...["-k", databaseDir],
+        ...["-c", "listen_addresses=127.0.0.1"],
+        ...["-c", `fsync=${fsync ? "on" : "off"}`],
+      ],
+      onLog: (text) => output.push(String(text)),
+      onError: (error) => output.push(String(error)),
+    });
+  const start = async (server: EmbeddedPostgres) => {
+    output = [];
     try {
       await server.start();
     } catch (cause) {
       throw new Error(`PostgreSQL did not start:\n${output.join("")}`, { cause });
     }
   };
-  const url = `postgres://postgres:a%20password@127.0.0.1:${port}/postgres`;
-  const dispose = async () => {
-    await untilUnused(url);
-    await server.stop();
-    await rm(databaseDir, { recursive: true });
+  /** Starts it at a port that is free, which another process may take before it does. */
+  const startAnywhere = async () => {
+    for (let attempt = 1;; attempt++) {
+      const port = await freePort();
+      const server = at(port);
+      try {
+        await start(server);
+        return { port, server };
+      } catch (error) {
+        if (attempt === 3 || !output.join("").includes("Address already in use")) throw error;
+      }
+    }
   };
   try {
-    await makeCluster(databaseDir, () => server.initialise());
-    await start();
+    await makeCluster(databaseDir, () => at(0).initialise());
+    const { port, server } = await startAnywhere();
+    const url = `postgres://postgres:a%20password@127.0.0.1:${port}/postgres`;
+    return {
+      url,
+      port,
+      stop: () => server.stop(),
+      start: () => start(server),
+      async dispose() {
+        await untilUnused(url);
+        await server.stop();
+        await rm(databaseDir, { recursive: true });
+      },
+    };
   } catch (error) {
-    await dispose();
+    await rm(databaseDir, { recursive: true });
     throw error;
   }
-  return { url, port, stop: () => server.stop(), start, dispose };
 }
 
 /**
@@ -79,7 +98,7 @@ export async function startPostgres(
  * connections have, and nobody hears the error of one that the server ends then.
  */
 async function untilUnused(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
   client.on("error", () => {});
   try {
     await client.connect();
