@@ -4,7 +4,9 @@ import type { Acceptance } from "./storage/storage.ts";
 
 /** What a request is told, as data: a runtime makes of it what it sends. */
 export interface Answer {
+  /** The HTTP status. */
   readonly status: number;
+  /** The headers, by name. */
   readonly headers: Readonly<Record<string, string>>;
   /** JSON. */
   readonly body: string;

@@ -1,7 +1,7 @@
 import { type BackoffOptions, retryDelay } from "./backoff.ts";
 import { pause, within } from "./deadline.ts";
 import { describeError, originOf } from "./describe-error.ts";
-import { parseEvent } from "./event.ts";
+import { parseEvent, type WebhookEvent } from "./event.ts";
 import { keepLease } from "./lease.ts";
 import { type Logger, withFields } from "./logger.ts";
 import {
@@ -31,6 +31,10 @@ export interface AttemptRun {
   readonly stop: AbortSignal;
   /** The steady clock before the claim: the lease runs from then at the earliest. */
   readonly claimedAt: number;
+  /** The event, where it was parsed and nobody else has it. */
+  readonly event?: WebhookEvent | undefined;
+  /** Is told once that the processor has ended, or was not run: what is left is to record it. */
+  readonly onProcessed?: () => void;
 }
 
 /** How an attempt ended; `lost`: it ended, but another one had the delivery by then. */
@@ -50,11 +54,12 @@ export async function runAttempt(
   claim: Claim,
   processor: Processor,
   settings: AttemptSettings,
-  { stop, claimedAt }: AttemptRun,
+  run: AttemptRun,
 ): Promise<AttemptResult> {
-  let heldSince: number | undefined = claimedAt;
+  const { stop } = run;
+  let heldSince: number | undefined = run.claimedAt;
   // Those claimed with it come first, and may have blocked the thread.
-  while (performance.now() - heldSince >= settings.leaseMs / 3) {
+  while (!stop.aborted && performance.now() - heldSince >= settings.leaseMs / 3) {
     heldSince = await renewed(claim, settings);
     if (heldSince === undefined) return "lost";
   }
@@ -69,7 +74,7 @@ export async function runAttempt(
   const held = heldSince;
   return await settings.tracer.trace(
     span,
-    (span) => runHeld(claim, processor, settings, { stop, heldSince: held, span }),
+    (span) => runHeld(claim, processor, settings, { ...run, heldSince: held, span }),
   );
 }
 
@@ -77,8 +82,7 @@ async function runHeld(
   claim: Claim,
   processor: Processor,
   settings: AttemptSettings,
-  { stop, heldSince, span }: {
-    readonly stop: AbortSignal;
+  { stop, event, onProcessed, heldSince, span }: AttemptRun & {
     readonly heldSince: number;
     readonly span: Span;
   },
@@ -111,9 +115,10 @@ async function runHeld(
     log,
   };
   try {
-    const running = runProcessor(claim, processor, context, settings.storage);
+    const running = runProcessor(claim, event, processor, context, settings.storage);
     const ended = await Promise.race([running, overdue(interruption.signal)]);
     clearTimeout(timer);
+    onProcessed?.();
     const outcome = decide(ended, interruption.signal, claim, settings);
     const held = ended.succeeded && ended.recorded !== undefined
       ? ended.recorded
@@ -161,26 +166,32 @@ type Ended =
 
 async function runProcessor(
   claim: Claim,
+  known: WebhookEvent | undefined,
   processor: Processor,
   context: ProcessorContext,
   storage: Storage,
 ): Promise<Ended> {
-  const parsed = parseEvent(claim.body, claim.receivedAt);
-  if (parsed.state !== "accepted") {
+  const event = known ?? eventOf(claim);
+  if (event === undefined) {
     const error = new PermanentError("The stored bytes are no longer understood as an event.");
     return { succeeded: false, error };
   }
   try {
     if (processor.transactional && storage.complete) {
       const work = async (sql: unknown) =>
-        await processor(parsed.event, { ...context, sql } as ProcessorContext);
+        await processor(event, { ...context, sql } as ProcessorContext);
       return { succeeded: true, recorded: await storage.complete(claim, work) };
     }
-    await processor(parsed.event, context);
+    await processor(event, context);
     return { succeeded: true };
   } catch (error) {
     return { succeeded: false, error };
   }
+}
+
+function eventOf({ body, receivedAt }: Claim): WebhookEvent | undefined {
+  const parsed = parseEvent(body, receivedAt);
+  return parsed.state === "accepted" ? parsed.event : undefined;
 }
 
 /** Resolves when a processor was told to end and did not. */

@@ -50,6 +50,7 @@ export interface Config {
   readonly processors?: Readonly<Record<string, Processor>>;
   /** What makes two deliveries the same event. Default its name and its job. */
   readonly dedupeKey?: (event: WebhookEvent) => string;
+  /** How deliveries are run: how many at once, how often, for how long. */
   readonly worker?: WorkerOptions;
 }
 

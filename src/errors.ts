@@ -50,12 +50,16 @@ export interface PayloadIssue {
 
 /** The only errors a sender sees. Its message is a fixed sentence for its code. */
 export class WebhookError extends Error {
+  /** Tells it apart, also from that of another copy of this package. */
   override readonly name = "WebhookError";
+  /** What is wrong, in a word. */
   readonly code: WebhookErrorCode;
   /** The HTTP status that belongs to the code. */
   readonly status: number;
+  /** What the sender is told beside the sentence. */
   readonly details: WebhookErrorDetails;
 
+  /** Makes the error of a code: the code says its status and its sentence. */
   constructor(code: WebhookErrorCode, details: WebhookErrorDetails = {}, options?: ErrorOptions) {
     const [status, sentence] = answers[code];
     super(sentence, options);

@@ -16,7 +16,9 @@ import {
 
 /** A job that ended well, in the one form that processors get, whatever dialect ImgGo spoke. */
 export interface JobSucceededEvent {
+  /** The event's name. */
   readonly event: "job.succeeded";
+  /** What is known of the job, and what came of it. */
   readonly data: JobData & {
     readonly status: "succeeded";
     /** What the pattern made of the image: any JSON value, null included, exactly as sent. */
@@ -28,7 +30,9 @@ export interface JobSucceededEvent {
 
 /** A job that failed, in the one form that processors get. */
 export interface JobFailedEvent {
+  /** The event's name. */
   readonly event: "job.failed";
+  /** What is known of the job, and why it failed. */
   readonly data: JobData & {
     readonly status: "failed";
     readonly error: JobError;
@@ -41,6 +45,7 @@ export interface JobFailedEvent {
 export interface JobData {
   /** Opaque text of 1 to 255 characters. */
   readonly job_id: string;
+  /** The pattern that the job was run with; null where ImgGo named none. */
   readonly pattern_id: string | null;
   /** Whatever else ImgGo sent: `confidence`, `processing_time_ms`, … */
   readonly [extra: string]: unknown;
@@ -73,14 +78,13 @@ const envelope = v.object({ event: opaqueText(expected.event) }, missing);
 
 const job = { job_id: jobId, pattern_id: patternId };
 
-const succeeded = v.pipe(
-  v.object({
-    ...job,
-    result: v.optional(v.unknown()),
-    manifest: v.optional(v.unknown()),
-  }, missing),
-  v.check((wire) => resultField(wire) !== undefined, "expected `result` or `manifest`"),
-);
+const succeeded = v.object({
+  ...job,
+  result: v.optional(v.unknown()),
+  manifest: v.optional(v.unknown()),
+}, missing);
+
+const noResult = { message: "expected `result` or `manifest`" };
 
 const failed = v.object({ ...job, error: jobError }, missing);
 
@@ -126,9 +130,10 @@ export function parseEvent(body: Uint8Array, receivedAt: number = Date.now()): P
 
   if (name === "job.succeeded") {
     const parsed = v.safeParse(succeeded, fields);
-    if (!parsed.success) return malformed(parsed.issues, prefix);
+    const source = resultField(fields);
+    const issues = [...parsed.issues ?? [], ...source === undefined ? [noResult] : []];
+    if (!parsed.success || source === undefined) return malformed(issues, prefix);
     const { job_id, pattern_id, ...results } = parsed.output;
-    const source = resultField(results) ?? "result";
     const canonical = {
       job_id,
       pattern_id,
@@ -152,9 +157,11 @@ export function defaultDedupeKey(event: WebhookEvent): string {
   return `${event.event}:${event.data.job_id}`;
 }
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 function parseJson(body: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    return JSON.parse(utf8.decode(body));
   } catch {
     return undefined;
   }
@@ -166,7 +173,7 @@ function withExtras<T extends JsonRecord>(canonical: T, wire: JsonRecord, source
 }
 
 function malformed(
-  issues: readonly v.BaseIssue<unknown>[],
+  issues: readonly Pick<v.BaseIssue<unknown>, "message" | "path">[],
   prefix: readonly string[] = [],
 ): ParsedEvent {
   return {

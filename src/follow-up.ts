@@ -1,7 +1,7 @@
 import { describeError } from "./describe-error.ts";
 import type { Ingested } from "./ingest.ts";
 import type { LogFields, Logger } from "./logger.ts";
-import type { Worker } from "./worker.ts";
+import type { ReceiverWorker } from "./worker.ts";
 
 /** What some runtimes hand to a handler beside the request. */
 export interface HandlerContext {
@@ -21,7 +21,7 @@ export interface FollowUp {
 }
 
 export function createFollowUp({ worker, works, notify, logger, flush }: {
-  readonly worker: Worker;
+  readonly worker: ReceiverWorker;
   /** Whether this process works through deliveries. */
   readonly works: boolean;
   readonly notify: ((id: string) => Promise<unknown>) | undefined;
@@ -42,8 +42,8 @@ export function createFollowUp({ worker, works, notify, logger, flush }: {
     context?.waitUntil?.(done);
     await done;
   };
-  const work = async (context: HandlerContext | undefined, fields?: LogFields) => {
-    if (!works || !context?.waitUntil) return worker.wake();
+  const work = async (context: HandlerContext | undefined, due?: number, fields?: LogFields) => {
+    if (!works || !context?.waitUntil) return worker.wake?.(due);
     const drain = () => worker.drain().finally(flush);
     await attempt("work after the answer failed", drain, context, fields);
   };
@@ -58,8 +58,13 @@ export function createFollowUp({ worker, works, notify, logger, flush }: {
   };
 
   return {
-    async announce({ event, stored: { id, state } }, context) {
-      if (notify === undefined) return await work(context, { id });
+    async announce({ event, stored: { id, state, duplicate, claims = [] } }, context) {
+      if (notify === undefined) {
+        const stored = duplicate ? 0 : event.processors.length;
+        // What is claimed runs here, and what a runtime has to be kept alive for never is.
+        if (claims.length > 0 && claims.length === stored) return;
+        return await work(context, stored - claims.length, { id });
+      }
       if (state !== "accepted" || event.processors.length === 0) return;
       await tell(notify, id, context);
     },

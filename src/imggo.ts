@@ -14,6 +14,7 @@
  */
 import { createJobs, type Jobs } from "./imggo/jobs.ts";
 import { apiKeyProblem, baseUrlProblem, defaultBaseUrl } from "./imggo/options.ts";
+import { createPatterns, type Patterns } from "./imggo/patterns.ts";
 import { createApi } from "./imggo/request.ts";
 import { createWebhooks, type Webhooks } from "./imggo/webhooks.ts";
 import { createReconciler } from "./reconcile.ts";
@@ -24,7 +25,9 @@ export type { Drift } from "./imggo/drift.ts";
 export { ImgGoError, type ImgGoErrorDetails } from "./imggo/errors.ts";
 export { eventOfJob } from "./imggo/event-of-job.ts";
 export type { Job, JobStatus } from "./imggo/job.ts";
+export type { JobError } from "./job-fields.ts";
 export type { JobPage, JobQuery, Jobs } from "./imggo/jobs.ts";
+export type { Pattern, Patterns } from "./imggo/patterns.ts";
 export type { CallOptions } from "./imggo/request.ts";
 export type {
   CreatedWebhook,
@@ -58,11 +61,17 @@ export interface ImgGoClientOptions {
 
 /** A client of ImgGo's API. */
 export interface ImgGoClient {
+  /** The webhooks of the account. */
   readonly webhooks: Webhooks;
+  /** The jobs of the account. */
   readonly jobs: Jobs;
+  /** What images are looked at for. */
+  readonly patterns: Patterns;
   /**
    * For receivers: makes what asks for results that never came. It comes with the client, so that a
    * bundle without one does not hold it.
+   *
+   * @internal
    */
   readonly createReconciler: (parts: ReconcilerParts) => Reconciler;
 }
@@ -98,5 +107,10 @@ export function createImgGoClient(options: ImgGoClientOptions): ImgGoClient {
     // Taken when it is used: a runtime's own refuses to be called as another object's method.
     fetch: (input, init) => (options.fetch ?? fetch)(input, init),
   });
-  return { webhooks: createWebhooks(api), jobs: createJobs(api), createReconciler };
+  return {
+    webhooks: createWebhooks(api),
+    jobs: createJobs(api),
+    patterns: createPatterns(api),
+    createReconciler,
+  };
 }

@@ -35,6 +35,7 @@ export {
   parseEvent,
   type WebhookEvent,
 } from "./event.ts";
+export type { JobError } from "./job-fields.ts";
 export {
   createLogger,
   type LogFields,
@@ -42,9 +43,17 @@ export {
   type LoggerOptions,
   type LogLevel,
 } from "./logger.ts";
+export { chatOnFailure, type ChatOnFailureOptions } from "./processor/chat-on-failure.ts";
+export { filter } from "./processor/filter.ts";
 export { forward, type ForwardOptions } from "./processor/forward.ts";
-export { type Handlers, handlers } from "./processor/handlers.ts";
+export {
+  type Handlers,
+  handlers,
+  type PatternSchemas,
+  type TypedJobSucceededEvent,
+} from "./processor/handlers.ts";
 export { log } from "./processor/log.ts";
+export { map } from "./processor/map.ts";
 export type { Plugged, Plugin, PluginHost, Route, RouteExchange } from "./plugin.ts";
 export {
   PermanentError,
@@ -52,6 +61,12 @@ export {
   type ProcessorContext,
   RetryLater,
 } from "./processor/processor.ts";
+export type {
+  OutputOf,
+  StandardIssue,
+  StandardResult,
+  StandardSchema,
+} from "./processor/standard-schema.ts";
 export { transactional, type TransactionContext } from "./processor/transactional.ts";
 export type { HandlerContext } from "./follow-up.ts";
 export type { Expect, ExpectOptions } from "./expect.ts";
@@ -71,7 +86,13 @@ export { createRejectionRate, type RejectionOptions } from "./rejections.ts";
 export type { ReverifyOptions, ReverifyResult } from "./reverify.ts";
 export type { ReceiverOptions } from "./receiver-options.ts";
 export type { Role } from "./role.ts";
-export { sign, type VerifiedBytes, verifySignature } from "./signature.ts";
+export {
+  type SecretKey,
+  sign,
+  type VerifiedBytes,
+  type VerifyingSecret,
+  verifySignature,
+} from "./signature.ts";
 export type { Activity, ActivityCounts, ActivityMinute, ActivityName } from "./storage/activity.ts";
 export type { Expectation, ExpectationPage, Expectations } from "./storage/expectations.ts";
 export type {
@@ -97,6 +118,7 @@ export {
   type EventPage,
   type EventState,
   type Lease,
+  type LeaseRequest,
   type NewEvent,
   type Outcome,
   type Storage,
@@ -119,5 +141,5 @@ export type {
 } from "./telemetry.ts";
 export type { TokenBucket } from "./token-bucket.ts";
 export type { AttemptResult } from "./attempt.ts";
-export type { DrainOptions, DrainResult } from "./worker.ts";
+export type { DrainOptions, DrainResult } from "./drainer.ts";
 export type { WorkerOptions } from "./worker-options.ts";

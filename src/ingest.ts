@@ -6,18 +6,22 @@ import { newEvent } from "./new-event.ts";
 import {
   importSecret,
   parseSignature,
+  type SecretKey,
   sign,
   type VerifiedBytes,
   verifySignature,
 } from "./signature.ts";
 import type { Acceptance, EventOrigin, NewEvent, Storage } from "./storage/storage.ts";
 import type { Observer, Span, Tracer } from "./telemetry.ts";
+import type { Worker } from "./worker.ts";
 
 /** What {@linkcode createIngest} takes. */
 export interface IngestOptions {
   readonly storage: Storage;
   /** Any of them may sign. The first one is the current one. */
   readonly secrets: readonly string[];
+  /** Makes what checks signatures by a secret. */
+  readonly secretKey: ((secret: string) => SecretKey) | undefined;
   /** The names of the processors that get an event. */
   readonly processors: readonly string[];
   readonly dedupeKey: (event: WebhookEvent) => string;
@@ -33,6 +37,8 @@ export interface Circumstances {
   /** Until when it must be stored, by `performance.now()`. */
   readonly deadline: number;
   readonly log: Logger;
+  /** Keeps room for what is stored, where it is to be run here at once. */
+  readonly reserve?: Worker["reserve"] | undefined;
 }
 
 /** What became of bytes. */
@@ -63,17 +69,17 @@ export interface Ingest {
 }
 
 export function createIngest(
-  { storage, secrets, processors, dedupeKey, observer, tracer }: IngestOptions,
+  { storage, secrets, secretKey, processors, dedupeKey, observer, tracer }: IngestOptions,
 ): Ingest {
   const accept = createAccept(storage);
-  let keys: readonly CryptoKey[] | undefined;
+  let keys: readonly (CryptoKey | SecretKey)[] | undefined = secretKey && secrets.map(secretKey);
   // Imported in a request: some runtimes allow no cryptography before the first one.
   const imported = async () => keys ??= await Promise.all(secrets.map(importSecret));
 
   const store = async (
     parsed: ParsedEvent,
     verified: VerifiedBytes,
-    { origin, receivedAt, deadline, log }: Circumstances,
+    { origin, receivedAt, deadline, log, reserve }: Circumstances,
     span: Span,
   ): Promise<Ingested> => {
     const { traceParent } = span;
@@ -86,10 +92,18 @@ export function createIngest(
       log,
     });
     const startedAt = performance.now();
-    const stored = await accept(event, deadline - startedAt, log).catch((error) => {
+    const room = event.processors.length > 0 ? reserve?.() : undefined;
+    const stored = await accept(event, deadline - startedAt, log, room?.lease).catch((error) => {
+      room?.run([]);
       span.fail("not stored");
       throw error;
     });
+    const { claims = [] } = stored;
+    // Each processor may change what it gets.
+    room?.run(
+      claims,
+      claims.length === 1 && parsed.state === "accepted" ? parsed.event : undefined,
+    );
     const { id, state, duplicate } = stored;
     const durationMs = performance.now() - startedAt;
     observer.accepted({ event: event.event, state, origin, duplicate, durationMs });
@@ -100,7 +114,7 @@ export function createIngest(
 
   const signed: Ingest["signed"] = async (bytes, signature, circumstances) => {
     const { origin, receivedAt } = circumstances;
-    const verified = await verifySignature(bytes, signature, await imported());
+    const verified = await verifySignature(bytes, signature, keys ?? await imported());
     const parsed = parseEvent(verified, receivedAt);
     const span = {
       name: "imggo_webhooks accept",
@@ -114,8 +128,8 @@ export function createIngest(
     signed,
     async own(event, circumstances) {
       const bytes = new TextEncoder().encode(JSON.stringify(event));
-      const [current] = await imported();
-      const signature = parseSignature(await sign(bytes, current as CryptoKey));
+      const [current] = secrets;
+      const signature = parseSignature(await sign(bytes, current as string));
       return await signed(bytes, signature, circumstances);
     },
   };

@@ -6,9 +6,13 @@ export type LogFields = Readonly<Record<string, string | number | boolean | null
 
 /** Where the receiver and its worker write what happens. The global `console` is one too. */
 export interface Logger {
+  /** What is of use while looking for a fault. */
   debug(message: string, fields?: LogFields): void;
+  /** What happens as it should. */
   info(message: string, fields?: LogFields): void;
+  /** What is wrong, and is seen to without anyone's help. */
   warn(message: string, fields?: LogFields): void;
+  /** What somebody has to look at. */
   error(message: string, fields?: LogFields): void;
 }
 

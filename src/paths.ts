@@ -23,3 +23,8 @@ export function basePathProblem(path: string): string | undefined {
     JSON.stringify(path)
   }`;
 }
+
+/** Whether a URL without a query has this path, told without parsing it. */
+export function isAt(path: string, url: string): boolean {
+  return url.endsWith(path) && url.indexOf("/", url.indexOf("//") + 2) === url.length - path.length;
+}

@@ -5,21 +5,24 @@ import type { ReverifyOptions, ReverifyResult } from "./reverify.ts";
 import type { Role } from "./role.ts";
 import type { Storage } from "./storage/storage.ts";
 import type { Observer, Tracer } from "./telemetry.ts";
-import type { DrainOptions, DrainResult } from "./worker.ts";
+import type { DrainOptions, DrainResult } from "./drainer.ts";
 
 /** What adds to a receiver: pages, an API, metrics, traces. A receiver calls it once, when it is made. */
 export type Plugin = (host: PluginHost) => Plugged;
 
 /** What a plugin knows of its receiver. */
 export interface PluginHost {
+  /** The storage that the receiver writes to. */
   readonly storage: Storage;
   /** The names of the processors. */
   readonly processors: readonly string[];
+  /** What the receiver does: receive, work, or both. */
   readonly role: Role;
   /** What stands before every path. */
   readonly basePath: string;
   /** Where the webhook is received, `basePath` included. */
   readonly path: string;
+  /** The receiver's logger. */
   readonly logger: Logger;
   /** As `Receiver.expect`. */
   expect(jobId: string, options?: ExpectOptions): Promise<"waiting" | "fulfilled">;
@@ -37,8 +40,11 @@ export interface PluginHost {
 
 /** What a plugin adds. */
 export interface Plugged {
+  /** Paths that it answers, beside the webhook's. */
   readonly routes?: readonly Route[];
+  /** Is told what happens. */
   readonly observer?: Observer;
+  /** Does the receiver's work within spans. */
   readonly tracer?: Tracer;
   /**
    * Writes what it has gathered. Called when the receiver stops, at the end of a drain and, where the
@@ -53,6 +59,7 @@ export interface Route {
   readonly path: string;
   /** To another method the receiver answers 405. */
   readonly methods: readonly string[];
+  /** Answers a request to the path. What it throws is logged, and answered 500. */
   handle(request: Request, exchange: RouteExchange): Promise<Response> | Response;
 }
 
@@ -60,6 +67,8 @@ export interface Route {
 export interface RouteExchange {
   /** The segments that the path names, decoded. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** Logs with the request's id in each line. */
   readonly log: Logger;
+  /** What the runtime gave with the request, such as its `waitUntil`; undefined where it gave none. */
   readonly context: HandlerContext | undefined;
 }

@@ -6,7 +6,7 @@ import type { Plugin } from "./plugin.ts";
 import { type Processor, processorProblems } from "./processor/processor.ts";
 import { type RejectionOptions, rejectionProblems } from "./rejections.ts";
 import { type Role, roles } from "./role.ts";
-import { secretProblem } from "./signature.ts";
+import { type SecretKey, secretProblem } from "./signature.ts";
 import type { Storage } from "./storage/storage.ts";
 import { type WorkerOptions, workerProblems } from "./worker-options.ts";
 
@@ -16,6 +16,11 @@ export interface ReceiverOptions {
   readonly secret?: string;
   /** Several secrets, any of which may sign: the current and the previous one while rotating. */
   readonly secrets?: readonly string[];
+  /**
+   * Makes what checks signatures by a secret, for instance by `node:crypto`: on Node.js that is
+   * several times cheaper than Web Crypto, the default.
+   */
+  readonly secretKey?: (secret: string) => SecretKey;
   /** Where events are kept. The receiver does not close it. */
   readonly storage: Storage;
   /**
@@ -46,6 +51,7 @@ export interface ReceiverOptions {
    * is logged, and a later drain finds the event all the same.
    */
   readonly notify?: (id: string) => Promise<unknown>;
+  /** How deliveries are run: how many at once, how often, for how long. */
   readonly worker?: WorkerOptions;
   /**
    * A client of ImgGo's API (`createImgGoClient`): by it, results that never came are asked for.
@@ -70,12 +76,15 @@ export interface ReceiverOptions {
 export function receiverProblems(options: ReceiverOptions): string[] {
   const { secret, secrets = [], storage, processors = {}, dedupeKey, worker = {}, notify } =
     options;
-  const { imggo, rejections, plugins = [] } = options;
+  const { imggo, rejections, plugins = [], secretKey } = options;
   const { path, basePath, maxBodyBytes = 1, role = "all" } = options;
   const given = [secret ?? [], secrets].flat();
   const problems: Record<string, string | undefined> = {
     secret: given.length === 0 ? "expected the one that ImgGo showed" : undefined,
     secrets: given.map(secretProblem).find((problem) => problem !== undefined),
+    secretKey: secretKey === undefined || typeof secretKey === "function"
+      ? undefined
+      : "expected a function",
     storage: typeof storage?.accept === "function" && typeof storage.ping === "function"
       ? undefined
       : "expected a storage",

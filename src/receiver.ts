@@ -2,6 +2,7 @@ import { IttyRouter } from "itty-router/IttyRouter";
 import { type Answer, refuse, toResponse, withHeader } from "./answer.ts";
 import { readBody } from "./body.ts";
 import { describeError } from "./describe-error.ts";
+import type { DrainOptions, DrainResult, WorkerParts } from "./drainer.ts";
 import { WebhookError } from "./errors.ts";
 import { defaultDedupeKey } from "./event.ts";
 import { type Exchange, openExchange } from "./exchange.ts";
@@ -9,23 +10,20 @@ import { createExpect, type Expect } from "./expect.ts";
 import { createFollowUp, type HandlerContext } from "./follow-up.ts";
 import { createIngest } from "./ingest.ts";
 import { guarded, silentLogger } from "./logger.ts";
-import { healthPath, readyPath } from "./paths.ts";
+import { healthPath, isAt, readyPath } from "./paths.ts";
 import { pingWithin } from "./storage/ping-within.ts";
 import { pathParameters } from "./path-parameters.ts";
 import { plugIn } from "./plugged.ts";
 import type { PluginHost } from "./plugin.ts";
 import { type ReceiverOptions, receiverProblems } from "./receiver-options.ts";
-import {
-  checkReconcileOptions,
-  type ReconcileOptions,
-  type ReconcileResult,
-} from "./reconcile/options.ts";
+import type { ReconcileOptions, ReconcileResult } from "./reconcile/options.ts";
 import { createUnasked } from "./reconcile/unasked.ts";
 import { createRejectionKeeper } from "./rejections.ts";
 import { createReverify, type ReverifyOptions, type ReverifyResult } from "./reverify.ts";
 import { tracedRequest } from "./traced-request.ts";
 import { createWebhook, type WebhookRequest } from "./webhook.ts";
-import { createWorker, type DrainOptions, type DrainResult } from "./worker.ts";
+import type { WorkerOptions } from "./worker-options.ts";
+import { createWorker, type ReceiverWorker } from "./worker.ts";
 
 /** A receiver: a Fetch handler, and a worker for what it accepts. */
 export interface Receiver {
@@ -112,6 +110,14 @@ type Handler = (request: Request, exchange: Exchange) => Promise<Response> | Res
  * ```
  */
 export function createReceiver(options: ReceiverOptions): Receiver {
+  return createReceiverWith(createWorker, options);
+}
+
+/** Makes a receiver with another worker than the one that lasts. */
+export function createReceiverWith(
+  createWorker: (parts: WorkerParts, options?: WorkerOptions) => ReceiverWorker,
+  options: ReceiverOptions,
+): Receiver {
   const {
     storage,
     processors = {},
@@ -149,7 +155,15 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   const worker = createWorker({ storage, processors, logger, observer, tracer }, options.worker);
   const works = role !== "receiver" && names.length > 0;
   const ingest = createIngest(
-    { storage, secrets, processors: names, dedupeKey, observer, tracer },
+    {
+      storage,
+      secrets,
+      secretKey: options.secretKey,
+      processors: names,
+      dedupeKey,
+      observer,
+      tracer,
+    },
   );
   const { announce, workSoon } = createFollowUp({ worker, works, notify, logger, flush });
   const asks = role !== "receiver";
@@ -162,7 +176,13 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     ? createRejectionKeeper({ storage, options: rejections, logger })
     : undefined;
 
-  const webhook = createWebhook({ ingest, announce, keeper, maxBodyBytes });
+  const webhook = createWebhook({
+    ingest,
+    announce,
+    keeper,
+    reserve: worker.reserve,
+    maxBodyBytes,
+  });
   const traced = (request: WebhookRequest, exchange: Exchange) =>
     tracedRequest(tracer, host.path, () => webhook(request, exchange));
 
@@ -206,7 +226,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
 
   const start = () =>
     tracer.detached(() => {
-      if (works) worker.start();
+      if (works) worker.start?.();
       reconciler.start();
     });
 
@@ -282,10 +302,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     },
     drain,
     expect,
-    async reconcile(options = {}) {
-      checkReconcileOptions(options);
-      return await reconciler.reconcile(options);
-    },
+    reconcile: (options = {}) => reconciler.reconcile(options),
     reverify,
   };
 }
@@ -303,11 +320,6 @@ function explain(error: unknown, exchange: Exchange): Answer {
   if (isOurs) exchange.log.warn("request refused", { code: error.code, status: error.status });
   else exchange.log.error("internal error", { error: describeError(error) });
   return refuse(refused);
-}
-
-/** Whether a URL without a query has this path, told without parsing it. */
-function isAt(path: string, url: string): boolean {
-  return url.endsWith(path) && url.indexOf("/", url.indexOf("//") + 2) === url.length - path.length;
 }
 
 function fetchRequest(request: Request): WebhookRequest {

@@ -4,6 +4,7 @@ import { createLoop } from "./loop.ts";
 import { createAsker } from "./reconcile/ask.ts";
 import { reconcileByHand } from "./reconcile/by-hand.ts";
 import { createDue } from "./reconcile/due.ts";
+import { checkReconcileOptions } from "./reconcile/options.ts";
 import type { Reconciler, ReconcilerParts } from "./reconcile/reconciler.ts";
 import { createReport } from "./reconcile/report.ts";
 import { longestTimer } from "./worker-options.ts";
@@ -73,6 +74,7 @@ export function createReconciler(
 
   return {
     async reconcile(options) {
+      checkReconcileOptions(options);
       const { jobIds, since, dryRun, onProgress } = options;
       const report = createReport(onProgress);
       const isForDue = jobIds === undefined && since === undefined;

@@ -19,6 +19,7 @@ export interface ReverifyOptions {
 
 /** How many of the kept requests were what. */
 export interface ReverifyResult {
+  /** How many were looked at. */
   readonly checked: number;
   /** Stored now as events, those included that are ignored or quarantined. */
   readonly accepted: number;

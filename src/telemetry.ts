@@ -6,8 +6,11 @@ export type AnswerCode = "received" | "duplicate" | "ignored" | WebhookErrorCode
 
 /** A request to the webhook, or to a path at which there is nothing, and what it was told. */
 export interface Answered {
+  /** The HTTP status. */
   readonly status: number;
+  /** What the sender was told, in a word. */
   readonly code: AnswerCode;
+  /** How long that took, in milliseconds. */
   readonly durationMs: number;
 }
 
@@ -15,8 +18,11 @@ export interface Answered {
 export interface Accepted {
   /** The event's name, as it was signed; null where the payload could not be understood. */
   readonly event: string | null;
+  /** The state of the stored event. */
   readonly state: EventState;
+  /** How it came. */
   readonly origin: EventOrigin;
+  /** Whether an event of the same key was stored before. */
   readonly duplicate: boolean;
   /** How long the storage took. */
   readonly durationMs: number;
@@ -24,6 +30,7 @@ export interface Accepted {
 
 /** An attempt that ended. */
 export interface Attempted {
+  /** The processor's name. */
   readonly processor: string;
   /** How; `lost`: another one had the delivery by then. */
   readonly result: Outcome["kind"] | "lost";
@@ -36,8 +43,11 @@ export interface Attempted {
  * may be lost to a counter.
  */
 export interface Observer {
+  /** A request was answered. */
   answered?(answered: Answered): void;
+  /** A signed request was stored. */
   accepted?(accepted: Accepted): void;
+  /** An attempt ended. */
   attempted?(attempted: Attempted): void;
 }
 
@@ -48,6 +58,7 @@ export type SpanAttributes = Readonly<Record<string, string | number | boolean>>
 export interface Span {
   /** Its place in the trace, as W3C's `traceparent` names it; null where nothing is traced. */
   readonly traceParent: string | null;
+  /** Says more of it. */
   set(attributes: SpanAttributes): void;
   /** Marks it as failed. */
   fail(reason: string): void;
@@ -55,8 +66,11 @@ export interface Span {
 
 /** What a span is begun with. */
 export interface SpanOptions {
+  /** What is done, the same for all of its kind. */
   readonly name: string;
+  /** On which side of a call it is. */
   readonly kind: "server" | "internal" | "consumer";
+  /** What is known of it at its begin. */
   readonly attributes: SpanAttributes;
   /** The `traceparent` of what led to it, perhaps long ago and elsewhere: linked, not its parent. */
   readonly link?: string | null;
@@ -64,6 +78,7 @@ export interface SpanOptions {
 
 /** Does work within a span, or within none. What the work returns or throws is handed on. */
 export interface Tracer {
+  /** Does work within a span, which ends with it. */
   trace<T>(options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T>;
   /** Begins what goes on after the span that is active now: it is no part of that. */
   detached<T>(work: () => T): T;

@@ -6,6 +6,7 @@ import type { FollowUp } from "./follow-up.ts";
 import type { Ingest } from "./ingest.ts";
 import type { RejectionKeeper } from "./rejections.ts";
 import { parseSignature, signatureHeader } from "./signature.ts";
+import type { Worker } from "./worker.ts";
 
 /** What is asked of a request to the webhook, whatever made it: less than a Fetch `Request`. */
 export interface WebhookRequest {
@@ -26,6 +27,8 @@ export interface WebhookOptions {
   readonly announce: FollowUp["announce"];
   /** Undefined: what is refused for its signature is not kept. */
   readonly keeper: RejectionKeeper | undefined;
+  /** Undefined: nothing is run here at once. */
+  readonly reserve: Worker["reserve"] | undefined;
   readonly maxBodyBytes: number;
 }
 
@@ -43,7 +46,7 @@ const bodyWithinMs = 4_000;
  * @throws {WebhookError} by the promise of what it gives back, where a request is refused.
  */
 export function createWebhook(
-  { ingest, announce, keeper, maxBodyBytes }: WebhookOptions,
+  { ingest, announce, keeper, reserve, maxBodyBytes }: WebhookOptions,
 ): Webhook {
   const limits = { maxBytes: maxBodyBytes, timeoutMs: bodyWithinMs };
 
@@ -56,7 +59,7 @@ export function createWebhook(
       log.warn("the body is empty: did a body parser read it before?");
     }
     const deadline = startedAt + answerWithinMs;
-    const circumstances = { origin: "webhook" as const, receivedAt, deadline, log };
+    const circumstances = { origin: "webhook" as const, receivedAt, deadline, log, reserve };
     const ingested = await ingest.signed(bytes, signature, circumstances).catch((error) => {
       const isForged = error instanceof WebhookError && error.code === "invalid_signature";
       const kept = isForged && keeper?.keep({ receivedAt, signature, bytes });

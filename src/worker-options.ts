@@ -3,6 +3,9 @@ import type { BackoffOptions } from "./backoff.ts";
 /** How many attempts run at once unless it is said. */
 export const defaultConcurrency = 10;
 
+/** How long a lease holds unless it is said, in milliseconds. */
+export const defaultLeaseMs = 15_000;
+
 /** How deliveries are worked through. */
 export interface WorkerOptions {
   /** How many attempts run at once, in the loop and in each drain. Default 10. */

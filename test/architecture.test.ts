@@ -134,8 +134,10 @@ describe("src", () => {
       .toEqual(["src/receiver.ts → itty-router/IttyRouter"]);
   });
 
-  test("only entry, cli and the SQLite storage import what belongs to a platform", () => {
-    const inside = core.filter(({ path }) => !path.startsWith("src/storage/sqlite"));
+  test("only entry, cli and what keeps files import what belongs to a platform", () => {
+    const inside = core.filter(({ path }) =>
+      !/^src\/(?:storage\/sqlite|processor\/ndjson)/.test(path)
+    );
     expect(breaches(inside, (name) => platform.test(name))).toEqual([]);
   });
 
@@ -148,8 +150,9 @@ describe("src", () => {
     expect(await globalsAmong(core, ["console"])).toEqual([]);
   });
 
-  test("the packages of the library are itty-router and valibot", () => {
+  test("the packages of the library are itty-router and valibot; only what reads manifests has more", () => {
     const packages = core.filter((file) => !isForOperators(file))
+      .filter(({ path }) => !path.startsWith("src/manifest/"))
       .flatMap(({ imports }) => imports.filter(isPackage).map(packageOf));
     expect([...new Set(packages)].sort()).toEqual(["itty-router", "valibot"]);
   });
@@ -252,7 +255,10 @@ describe("src", () => {
       "signature",
       "body",
       "storage/storage",
+      "storage/claim",
+      "storage/storage-error",
       "storage/stored-event",
+      "storage/dead-deliveries",
       "storage/activity",
       "storage/expectations",
       "storage/rejections",
@@ -260,7 +266,7 @@ describe("src", () => {
     ]
       .map((name) => `src/${name}.ts`);
     const built =
-      /^src\/(?:receiver|worker|attempt|settings|config|index|admin\/.*|storage\/(?!(?:storage|stored-event|activity|expectations|rejections)\.ts).*|processor\/(?!processor\.ts).*)/;
+      /^src\/(?:receiver|worker|attempt|settings|config|index|admin\/.*|storage\/(?!(?:storage|claim|storage-error|stored-event|dead-deliveries|activity|expectations|rejections)\.ts).*|processor\/(?!processor\.ts).*)/;
     const among = files.filter(({ path }) => contracts.includes(path));
     expect(among).toHaveLength(contracts.length);
     expect(breaches(among, (name) => built.test(name))).toEqual([]);

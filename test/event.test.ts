@@ -127,7 +127,12 @@ test("parseEvent() makes one error of text and of objects", () => {
   expect(errorOf(null)).toStrictEqual({ message: expect.any(String) });
 });
 
-test("parseEvent() refuses an error that is a list", () => {
+test("parseEvent() refuses an error that is a list, or has no text in it", () => {
+  for (
+    const error of [{ message: 7 }, { message: "too dark", code: {} }, { message: [], code: 7 }]
+  ) {
+    expect(issuePaths({ event: "job.failed", job_id: "j-1", error })).toEqual(["error"]);
+  }
   expect(issuePaths({ event: "job.failed", job_id: "j-1", error: ["too dark"] })).toEqual([
     "error",
   ]);

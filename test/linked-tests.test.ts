@@ -21,3 +21,14 @@ test.each(documents)("%s names tests that there are, in each of %d rows", async 
     }
   }
 });
+
+test("README.md links each of its guarantees to the row of the tests that prove it", async () => {
+  const read = (path: string) => readFile(new URL(path, import.meta.url), "utf8");
+  const [, guarantees = ""] = /^## Guarantees\n([^]*?)^## /m.exec(await read("../README.md")) ?? [];
+  const promises = guarantees.split(/^(?=\d\. )/m).slice(1);
+  const rows = [...(await read("README.md")).matchAll(/^\| <a id="promise-(\d)"/gm)];
+  expect(promises).toHaveLength(rows.length);
+  for (const [index, [, number]] of rows.entries()) {
+    expect(promises[index]).toContain(`(test/README.md#promise-${number})`);
+  }
+});

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sign } from "imggo-webhooks";
 import pg from "pg";
 import { startPostgres } from "./support/postgres-server.ts";
+import { writePattern } from "./support/written-pattern.ts";
 import { listeningUrl, nodeWithTsx, root, runtimes, startProcess } from "./support/process.ts";
 
 const run = promisify(execFile);
@@ -16,6 +17,7 @@ const event = '{"event":"job.completed","job_id":"j-1","result":{"total":12.5}}'
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(root, "test", ".readme-"));
+  await writePattern(folder);
 });
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -24,6 +26,7 @@ const documents = [
   "README.md",
   "src/imggo/README.md",
   "src/open-telemetry/README.md",
+  "src/processor/README.md",
   "src/storage/README.md",
 ] as const;
 
@@ -136,7 +139,10 @@ describe("the README", () => {
   });
 
   test("names only scripts, verbs and settings that there are", async () => {
-    const text = await readFile(join(root, "README.md"), "utf8");
+    const texts = ["README.md", ".github/CONTRIBUTING.md"].map((file) =>
+      readFile(join(root, file), "utf8")
+    );
+    const text = (await Promise.all(texts)).join();
     const { scripts } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
     for (const [, name = ""] of text.matchAll(/npm run (?:-s )?([a-z][\w:]*)/g)) {
       expect(Object.keys(scripts)).toContain(name);

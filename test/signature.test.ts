@@ -145,6 +145,11 @@ for (const header of [null, ""]) {
   });
 }
 
+test("importSecret() makes a key that does not give its secret away", async () => {
+  const key = await importSecret(secret);
+  await expect(crypto.subtle.exportKey("raw", key)).rejects.toThrow();
+});
+
 test("verifySignature() refuses a signature with any one bit flipped", async () => {
   const key = await importSecret(secret);
   for (let bit = 0; bit < 256; bit++) {

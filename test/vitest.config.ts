@@ -6,7 +6,14 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const source = fileURLToPath(new URL("../src", import.meta.url));
 
 // Begun last, one of them would run alone in the end.
-const longest = ["runtimes", "storage/d1", "storage/postgres", "entry/processes", "entry/spool"]
+const longest = [
+  "runtimes",
+  "storage/d1",
+  "storage/postgres",
+  "entry/processes",
+  "entry/spool",
+  "kill/kills",
+]
   .map((name) => `/test/${name}.test.ts`);
 
 // Tests with one of these in their name need something that others lack: Bun's own client of

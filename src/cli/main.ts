@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { Command, CommanderError } from "commander";
@@ -21,6 +20,7 @@ import { addServe } from "./serve.ts";
 import { addSign } from "./sign.ts";
 import { addStats } from "./stats.ts";
 import { addTrigger } from "./trigger.ts";
+import { addTypes } from "./types.ts";
 import { addVerify } from "./verify.ts";
 import { visibleLines } from "../visible.ts";
 import { addWebhooks } from "./webhooks.ts";
@@ -47,6 +47,7 @@ const adding = [
   addVerify,
   addRegister,
   addWebhooks,
+  addTypes,
   addEvents,
   addRedrive,
   addStats,

@@ -17,6 +17,7 @@ export interface CloudflareBindings {
 
 /** What is used of a queue's producer binding. */
 export interface QueueProducer {
+  /** Sends a message: the id of an event. */
   send(message: unknown): Promise<unknown>;
 }
 

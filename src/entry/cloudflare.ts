@@ -2,12 +2,13 @@ import type { admin } from "../admin.ts";
 import { refuse, toResponse } from "../answer.ts";
 import type { Config } from "../config.ts";
 import { describeError } from "../describe-error.ts";
+import { createDrainer } from "../drainer.ts";
 import { WebhookError } from "../errors.ts";
 import type { HandlerContext } from "../follow-up.ts";
 import type { createImgGoClient, ImgGoClient } from "../imggo.ts";
 import { createLogger, type Logger } from "../logger.ts";
 import type { Plugin } from "../plugin.ts";
-import { createReceiver, type Receiver, type ReceiverDrainOptions } from "../receiver.ts";
+import { createReceiverWith, type Receiver, type ReceiverDrainOptions } from "../receiver.ts";
 import type { ReceiverOptions } from "../receiver-options.ts";
 import { createRejectionRate } from "../rejections.ts";
 import { SettingsError } from "../settings/read.ts";
@@ -236,11 +237,12 @@ function pluginsOf(
 }
 
 /**
- * A receiver for one invocation. On Workers nothing that was begun in one may be awaited in another,
- * and what was cut off never ends.
+ * A receiver for one invocation, with a worker that only drains. On Workers nothing that was begun in
+ * one may be awaited in another, and what was cut off never ends.
  */
 function receiverOf({ options, openStorage }: Kept, notify?: ReceiverOptions["notify"]): Receiver {
-  return createReceiver({ ...options, storage: openStorage(), ...(notify && { notify }) });
+  const own = { ...options, storage: openStorage(), ...(notify && { notify }) };
+  return createReceiverWith(createDrainer, own);
 }
 
 function notifyingReceiverOf(kept: Kept): Receiver {

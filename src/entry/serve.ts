@@ -11,9 +11,11 @@ import { type Environment, readSettings, type Settings, SettingsError } from "..
 import { defaultConcurrency } from "../worker-options.ts";
 import { loggerOf, processorsOf, receiverOptionsOf } from "./configured.ts";
 import { installedTelemetry } from "./installed-telemetry.ts";
+import { withBodyRoom } from "./listen/body-room.ts";
 import type { Handler, Listen, Server } from "./listen/listen.ts";
 import { loadConfig } from "./load-config.ts";
 import { openStorages } from "./open-storage.ts";
+import { secretKey } from "./secret-key.ts";
 
 /** What a server is, once it listens. */
 export interface Listening {
@@ -90,8 +92,9 @@ async function run(
   const { apiKey, ...api } = settings.imggo;
   const receiver = createReceiver({
     ...receiverOptionsOf(settings, config),
+    secretKey,
     ...(apiKey !== undefined && { imggo: createImgGoClient({ apiKey, ...api }) }),
-    plugins: [...await adminOf(settings), ...await installedTelemetry()],
+    plugins: [...await adminOf(settings), ...await installedTelemetry(logger)],
     storage,
     processors,
     logger,
@@ -119,10 +122,10 @@ async function run(
     ...(settings.role !== "worker" && {
       webhook: {
         path: receiver.path,
-        async receive(request) {
+        receive: withBodyRoom(async (request) => {
           const answer = await receiver.receive(request);
           return stopping ? withHeader(answer, "Connection", "close") : answer;
-        },
+        }),
       },
     }),
   };

@@ -5,9 +5,13 @@ import type { Answer } from "./exchange.ts";
 
 /** A webhook as ImgGo lists it: without its secret. */
 export interface Webhook {
+  /** ImgGo's id of it. */
   readonly id: string;
+  /** Where ImgGo sends events to. */
   readonly url: string;
+  /** The names of the events that it sends. */
   readonly events: readonly string[];
+  /** Whether it sends any now. */
   readonly active: boolean;
   /** ISO 8601, as ImgGo wrote it. */
   readonly createdAt?: string;

@@ -13,6 +13,7 @@ export interface ImgGoErrorDetails {
  * do; neither it nor anything else here holds the API key or a webhook's secret.
  */
 export class ImgGoError extends Error {
+  /** Tells it apart, also from that of another copy of this package. */
   override readonly name = "ImgGoError";
   /**
    * ImgGo's own code, such as `PLAN_LIMIT_EXCEEDED`, where it gave one; else `network_error`,
@@ -20,10 +21,14 @@ export class ImgGoError extends Error {
    * `invalid_request` or `server_error`.
    */
   readonly code: string;
+  /** The HTTP status; undefined where there was no answer. */
   readonly status: number | undefined;
+  /** The id that ImgGo's support can find the request by. */
   readonly requestId: string | undefined;
+  /** After how many milliseconds ImgGo takes requests again, where that is known. */
   readonly retryAfterMs: number | undefined;
 
+  /** Makes an error of a code, with one sentence that says what to do. */
   constructor(code: string, message: string, details: ImgGoErrorDetails = {}) {
     super(message);
     this.code = code;

@@ -16,14 +16,18 @@ export type JobStatus = "queued" | "running" | "succeeded" | "failed";
 
 /** A job as ImgGo's API tells of it, in its one form. */
 export interface Job {
+  /** ImgGo's id of it. */
   readonly jobId: string;
+  /** The pattern that it is run with; null where ImgGo names none. */
   readonly patternId: string | null;
+  /** How far it is. */
   readonly status: JobStatus;
   /**
    * Of one that succeeded: what the pattern made of the image, any JSON value, null included. Not
    * there where the answer had none, as those of a list may not; ask for the job itself then.
    */
   readonly result?: unknown;
+  /** Of one that failed. */
   /** Of one that failed. */
   readonly error?: JobError;
   /** ISO 8601, as ImgGo wrote it. */

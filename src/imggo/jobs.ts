@@ -15,11 +15,13 @@ export interface JobQuery extends CallOptions {
   readonly perPage?: number;
   /** ImgGo is asked by this word; one that calls it otherwise lists nothing. */
   readonly status?: JobStatus;
+  /** Only those of this pattern. */
   readonly patternId?: string;
 }
 
 /** A page of jobs, the newest first. */
 export interface JobPage {
+  /** Those that could be read. */
   readonly jobs: readonly Job[];
   /** How many more the page had that could not be read, for instance of an unknown status. */
   readonly unreadable: number;

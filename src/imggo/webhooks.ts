@@ -8,6 +8,7 @@ import { segment } from "./segment.ts";
 
 /** A webhook to be. */
 export interface WebhookRequest {
+  /** Where ImgGo is to send events to: `https:`, and reachable from the internet. */
   readonly url: string;
   /** Such as `job.succeeded` and `job.failed`. */
   readonly events: readonly string[];

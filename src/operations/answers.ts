@@ -1,4 +1,4 @@
-import type { DrainResult } from "../worker.ts";
+import type { DrainResult } from "../drainer.ts";
 import type { AttemptState, DeliveryState, EventOrigin, EventState } from "../storage/storage.ts";
 
 // What is stored, as JSON tells it: names in snake_case, times in ISO 8601 (UTC), sizes in bytes.

@@ -1,10 +1,8 @@
-import type { WebhookEvent } from "../event.ts";
-import { parseRetryAfter } from "../retry-after.ts";
 import { importSecret, secretProblem, sign, signatureHeader } from "../signature.ts";
+import { eventJson } from "./event-json.ts";
+import { judgeAnswer } from "./judge-answer.ts";
 import { isPrivateHost } from "./private-host.ts";
-import { PermanentError, type Processor, RetryLater } from "./processor.ts";
-
-const longestWaitMs = 24 * 3_600_000;
+import type { Processor } from "./processor.ts";
 
 /** What {@linkcode forward} takes. */
 export interface ForwardOptions {
@@ -57,7 +55,7 @@ export function forward(options: ForwardOptions): Processor {
   let key: CryptoKey | undefined;
 
   return async (event, { id, attempt, signal }) => {
-    const body = toJson(event);
+    const body = eventJson(event);
     const headers = new Headers({
       "Content-Type": "application/json",
       "User-Agent": "imggo-webhooks",
@@ -77,30 +75,8 @@ export function forward(options: ForwardOptions): Processor {
       redirect: "manual",
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     });
-    // What the target says is not read: only its status counts, and it could be endless.
-    response.body?.cancel().catch(() => {});
-    judge(response);
+    judgeAnswer(response, 410);
   };
-}
-
-function toJson(event: WebhookEvent): string {
-  try {
-    return JSON.stringify(event);
-  } catch (cause) {
-    // What was parsed can be written, if it is not nested beyond the stack's depth.
-    throw new PermanentError("The result is nested too deep to be sent on.", { cause });
-  }
-}
-
-function judge({ ok, status, headers, type }: Response): void {
-  if (ok) return;
-  // Some runtimes hide a redirect's status from `redirect: "manual"`.
-  const answer = type === "opaqueredirect" ? "a redirect" : String(status);
-  const message = `The target answered ${answer}.`;
-  if (status === 410) throw new PermanentError(message);
-  const afterMs = Math.min(parseRetryAfter(headers.get("Retry-After")) ?? 0, longestWaitMs);
-  // "At once" would use up all attempts at once: the backoff knows better.
-  throw afterMs ? new RetryLater(afterMs, message) : new Error(message);
 }
 
 function basicAuthorization(url: URL): string | undefined {

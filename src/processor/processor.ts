@@ -37,11 +37,16 @@ export interface ProcessorContext {
 
 /** Throw it in a processor to be run again after a delay of your choice. The attempt counts. */
 export class RetryLater extends Error {
+  /** Tells it apart, also from that of another copy of this package. */
   override readonly name = "RetryLater";
   /** The delay in milliseconds. */
   readonly afterMs: number;
 
-  /** @param afterMs The delay in milliseconds: not negative, 24 days at the most. */
+  /**
+   * Makes what asks for a delay.
+   *
+   * @param afterMs The delay in milliseconds: not negative, 24 days at the most.
+   */
   constructor(afterMs: number, message = "Asked to be run again later.", options?: ErrorOptions) {
     if (!(afterMs >= 0 && afterMs <= maxRetryDelayMs)) {
       throw new RangeError(
@@ -58,6 +63,7 @@ export const maxRetryDelayMs: number = 24 * 24 * 3_600_000;
 
 /** Throw it in a processor when no further attempt can succeed: the delivery is dead at once. */
 export class PermanentError extends Error {
+  /** Tells it apart, also from that of another copy of this package. */
   override readonly name = "PermanentError";
 }
 

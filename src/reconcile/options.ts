@@ -36,7 +36,9 @@ export type ReconcileOutcome =
 
 /** What became of one job. */
 export interface ReconciledJob {
+  /** ImgGo's id of it. */
   readonly jobId: string;
+  /** What became of it. */
   readonly outcome: ReconcileOutcome;
   /** Whether ImgGo was asked for this job alone. */
   readonly asked: boolean;
@@ -52,6 +54,7 @@ export interface ReconcileResult {
   readonly asked: number;
   /** How many jobs are what. */
   readonly counts: Readonly<Record<ReconcileOutcome, number>>;
+  /** Each job. */
   readonly jobs: readonly ReconciledJob[];
   /** How many of ImgGo's lists could not be read, for instance of an unknown status. */
   readonly unreadable: number;
@@ -62,9 +65,12 @@ export type ReconcileErrorCode = "no_client" | "list_refused";
 
 /** What is thrown where `reconcile()` can do nothing. The message says what to do. */
 export class ReconcileError extends Error {
+  /** Tells it apart, also from that of another copy of this package. */
   override readonly name = "ReconcileError";
+  /** What is in the way, in a word. */
   readonly code: ReconcileErrorCode;
 
+  /** Makes an error of a code, with a sentence that says what to do. */
   constructor(code: ReconcileErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;

@@ -1,6 +1,8 @@
 /** A job whose end is awaited. */
 export interface Expectation {
+  /** ImgGo's id of it. */
   readonly jobId: string;
+  /** The pattern that it is run with; null where nobody said. */
   readonly patternId: string | null;
   /** Until when its event should be there, in milliseconds since 1970. */
   readonly deadlineAt: number;
@@ -14,6 +16,7 @@ export interface Expectation {
 
 /** A part of the list of expectations. */
 export interface ExpectationPage {
+  /** Those with the earliest deadlines first. */
   readonly expectations: readonly Expectation[];
   /** Hand it to {@linkcode Expectations.list} for those behind these; null at the end. */
   readonly nextCursor: string | null;

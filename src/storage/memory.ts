@@ -5,6 +5,7 @@ import { createActivity } from "./memory/activity.ts";
 import { beginAttempt, endAttempt } from "./memory/attempts.ts";
 import { groupDead } from "./memory/dead-groups.ts";
 import {
+  claimOf,
   describeEvent,
   isDeadMeant,
   isEventMeant,
@@ -26,6 +27,7 @@ import {
   keyRetentionMs,
   lastAttemptLost,
   type Lease,
+  type LeaseRequest,
   type NewEvent,
   type Outcome,
   type Storage,
@@ -101,7 +103,21 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
     open.add(delivery);
   };
 
-  const accept = (event: NewEvent): Acceptance => {
+  const begin = (delivery: MemoryDelivery, leaseMs: number): void => {
+    delivery.state = "running";
+    delivery.dueAt = Math.ceil(now() + leaseMs);
+    delivery.fence++;
+    delivery.attempts++;
+    beginAttempt(delivery, now());
+  };
+
+  const claimNew = (stored: MemoryEvent, { processors, leaseMs }: LeaseRequest): Claim[] => {
+    const wanted = stored.deliveries.filter(({ processor }) => processors.includes(processor));
+    for (const delivery of wanted) begin(delivery, leaseMs);
+    return wanted.map(claimOf);
+  };
+
+  const accept = (event: NewEvent, lease?: LeaseRequest): Acceptance => {
     if (event.state === "accepted" && event.jobId !== null) fulfil(event.jobId);
     const known = keys.get(event.key);
     if (known !== undefined) {
@@ -132,7 +148,13 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
     }
     events.set(event.id, stored);
     keys.set(event.key, { eventId: event.id, duplicates: 0, expiresAt: Infinity });
-    return { id: event.id, duplicate: false, state: stored.state, identical: true };
+    return {
+      id: event.id,
+      duplicate: false,
+      state: stored.state,
+      identical: true,
+      ...(lease && { claims: claimNew(stored, lease) }),
+    };
   };
 
   const end = (delivery: MemoryDelivery, state: "succeeded" | "dead", error: string | null) => {
@@ -158,7 +180,7 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
     for (const delivery of interleave(queues, turn++)) {
       if (claims.length === limit) break;
       const { processor, stored } = delivery;
-      const { id: eventId, receivedAt } = stored.event;
+      const { id: eventId } = stored.event;
       if (stored.state === "superseded") {
         delivery.state = "pending";
         withdraw(stored);
@@ -167,14 +189,8 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
         endAttempt(delivery, "lost", null);
         exhausted.push({ eventId, processor, fence: delivery.fence });
       } else {
-        delivery.state = "running";
-        delivery.dueAt = Math.ceil(time + leaseMs);
-        const fence = ++delivery.fence;
-        const attempt = ++delivery.attempts;
-        beginAttempt(delivery, time);
-        const { traceParent } = stored.event;
-        const body = stored.body.slice();
-        claims.push({ eventId, processor, fence, attempt, receivedAt, body, traceParent });
+        begin(delivery, leaseMs);
+        claims.push(claimOf(delivery));
       }
     }
     return { claims, exhausted };
@@ -267,7 +283,7 @@ export function memoryStorage({ now = Date.now }: MemoryStorageOptions = {}): St
   };
 
   return {
-    accept: async (event) => accept(event),
+    accept: async (event, _signal, lease) => accept(event, lease),
     claim: async (request) => claim(request),
     async renew(lease, leaseMs) {
       const delivery = held(lease);

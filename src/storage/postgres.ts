@@ -1,5 +1,5 @@
 import { pause, within } from "../deadline.ts";
-import { acceptValues } from "./postgres/accept-values.ts";
+import { acceptanceOf, acceptValues } from "./postgres/accept-values.ts";
 import { createActivity } from "./postgres/activity.ts";
 import { createAttempts } from "./postgres/attempts.ts";
 import { classify, mayPass } from "./postgres/classify.ts";
@@ -13,6 +13,7 @@ import { createNotifier } from "./postgres/notifier.ts";
 import { createRedelivery } from "./postgres/redeliver.ts";
 import { createRejections } from "./postgres/rejections.ts";
 import { settle } from "./postgres/settle.ts";
+import { createSucceed } from "./postgres/succeed.ts";
 import { oneRow } from "./postgres/one-row.ts";
 import {
   type AcceptRow,
@@ -94,6 +95,10 @@ export function postgresStorage(
   const statements = statementsFor(quoted);
   const notifier = createNotifier(() => database.query(statements.notify, [schema]));
   const watermarks = createWatermarks();
+  const succeed = createSucceed(async (leases) => {
+    const row = oneRow(await run<{ held: string }>("succeed", [JSON.stringify(leases)]));
+    return JSON.parse(row.held);
+  });
   const subscriptions = new Set<() => void>();
   let migrated: Promise<void> | undefined;
   let closed = false;
@@ -139,12 +144,13 @@ export function postgresStorage(
   };
 
   return {
-    async accept(event, signal): Promise<Acceptance> {
-      const work = async () => oneRow(await run<AcceptRow>("accept", acceptValues(event)));
-      const { id, state, identical } = await persist(work, signal);
-      const duplicate = id !== event.id;
-      if (!duplicate && event.processors.length > 0) notifier.notify();
-      return { id, duplicate, state, identical };
+    async accept(event, signal, lease): Promise<Acceptance> {
+      const values = acceptValues(event, lease);
+      const work = async () => oneRow(await run<AcceptRow>("accept", values));
+      const accepted = acceptanceOf(event, await persist(work, signal), lease);
+      const { duplicate, claims = [] } = accepted;
+      if (!duplicate && event.processors.length > claims.length) notifier.notify();
+      return accepted;
     },
 
     async claim(request: ClaimRequest): Promise<ClaimResult> {
@@ -192,7 +198,10 @@ export function postgresStorage(
       return (await run("renew", [eventId, processor, fence, leaseMs])).length === 1;
     },
 
-    settle: (lease, outcome) => settle(query, statements.settle, lease, outcome),
+    settle: (lease, outcome) =>
+      outcome.kind === "succeeded"
+        ? succeed(lease)
+        : settle(query, statements.settle, lease, outcome),
 
     async complete(lease, work) {
       // Thrown, so that what the work wrote is undone.

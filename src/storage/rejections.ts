@@ -12,8 +12,11 @@ export interface NewRejection {
 
 /** A refused request as it is stored, without its body. */
 export interface Rejection {
+  /** `rej_…`, made by the receiver. */
   readonly id: string;
+  /** The time of receipt, in milliseconds since 1970. */
   readonly receivedAt: number;
+  /** The signature that it came with, without its prefix: 64 hexadecimal digits. */
   readonly signature: string;
   /** The body's size in bytes. */
   readonly size: number;
@@ -21,6 +24,7 @@ export interface Rejection {
 
 /** How much is kept of what was refused. */
 export interface RejectionLimits {
+  /** How many are kept. */
   readonly maxCount: number;
   /** Of all bodies together. */
   readonly maxBytes: number;
@@ -30,6 +34,7 @@ export interface RejectionLimits {
 
 /** A part of the list of rejections. */
 export interface RejectionPage {
+  /** Those stored first, first. */
   readonly rejections: readonly Rejection[];
   /** Hand it to {@linkcode Rejections.list} for those behind these; null at the end. */
   readonly nextCursor: string | null;

@@ -6,7 +6,13 @@ import { acceptWithin } from "./spool/accept-within.ts";
 import { createMover } from "./spool/mover.ts";
 import { createRoute } from "./spool/route.ts";
 import { open, seal } from "./spool/seal.ts";
-import { type Acceptance, type NewEvent, type Storage, StorageError } from "./storage.ts";
+import {
+  type Acceptance,
+  type LeaseRequest,
+  type NewEvent,
+  type Storage,
+  StorageError,
+} from "./storage.ts";
 
 /** What {@linkcode withSpool} takes. */
 export interface SpoolOptions {
@@ -47,13 +53,17 @@ export function withSpool(
   const mover = createMover({ primary, spool, route, logger: guarded(logger) });
   let waiting = 0;
 
-  const toPrimary = async (event: NewEvent, signal?: AbortSignal): Promise<Acceptance> => {
+  const toPrimary = async (
+    event: NewEvent,
+    signal?: AbortSignal,
+    lease?: LeaseRequest,
+  ): Promise<Acceptance> => {
     if (waiting >= mostWaiting) {
       throw new StorageError("unavailable", "Too many events wait for the storage.");
     }
     waiting++;
     try {
-      return await acceptWithin(primary, event, primaryWithinMs, signal);
+      return await acceptWithin(primary, event, primaryWithinMs, signal, lease);
     } finally {
       waiting--;
     }
@@ -70,7 +80,11 @@ export function withSpool(
     return { ...kept, state: opened?.event.state ?? event.state };
   };
 
-  const accept = async (event: NewEvent, signal?: AbortSignal): Promise<Acceptance> => {
+  const accept = async (
+    event: NewEvent,
+    signal?: AbortSignal,
+    lease?: LeaseRequest,
+  ): Promise<Acceptance> => {
     signal?.throwIfAborted();
     await route.decided(signal);
     if (route.spooling()) {
@@ -82,7 +96,7 @@ export function withSpool(
         return await eitherOf(toPrimary(event, signal), kept);
       }
     }
-    const direct = toPrimary(event, signal);
+    const direct = toPrimary(event, signal, lease);
     try {
       return await direct;
     } catch (error) {

@@ -46,7 +46,8 @@ export function sqliteStorage(
   let turn = 0;
 
   return {
-    accept: (event, signal) => write((connection) => accept(connection, event, now()), signal),
+    accept: (event, signal, lease) =>
+      write((connection) => accept(connection, event, now(), lease), signal),
     async claim(request) {
       const time = now();
       // Most polls find nothing, and need no write lock to see it.

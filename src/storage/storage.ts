@@ -1,5 +1,7 @@
 import type { VerifiedBytes } from "../signature.ts";
 import type { Activity } from "./activity.ts";
+import type { Claim, ClaimRequest, ClaimResult, Lease, LeaseRequest, Outcome } from "./claim.ts";
+import type { DeadFilter, DeadGroup } from "./dead-deliveries.ts";
 import type { Expectations } from "./expectations.ts";
 import type { Rejections } from "./rejections.ts";
 import type {
@@ -10,6 +12,9 @@ import type {
   StoredEvent,
 } from "./stored-event.ts";
 
+export type { Claim, ClaimRequest, ClaimResult, Lease, LeaseRequest, Outcome } from "./claim.ts";
+export type { DeadFilter, DeadGroup } from "./dead-deliveries.ts";
+export { StorageError, type StorageErrorCode } from "./storage-error.ts";
 export type {
   Attempt,
   AttemptState,
@@ -26,11 +31,15 @@ export interface NewEvent {
   readonly id: string;
   /** What makes two requests the same event. The first one with a key is kept. */
   readonly key: string;
+  /** What it is, by its payload. */
   readonly state: Exclude<EventState, "superseded">;
+  /** How it came. */
   readonly origin: EventOrigin;
   /** The event's name; null where the payload could not be understood. */
   readonly event: string | null;
+  /** The job's id; null where the payload names none. */
   readonly jobId: string | null;
+  /** The pattern's id; null where the payload names none. */
   readonly patternId: string | null;
   /** The time of receipt, in milliseconds since 1970. */
   readonly receivedAt: number;
@@ -52,60 +61,23 @@ export interface Acceptance {
   readonly state: EventState;
   /** Of a duplicate: whether its bytes are those of the first one. Else true. */
   readonly identical: boolean;
+  /**
+   * The deliveries that were claimed as {@linkcode LeaseRequest} asks. Absent or empty where there
+   * are none: where it was not asked, of a duplicate, of what is not to be processed, and always
+   * where a storage does not do it.
+   */
+  readonly claims?: readonly Claim[];
 }
-
-/** The right to run one delivery, until it ends or is lost. */
-export interface Lease {
-  readonly eventId: string;
-  readonly processor: string;
-  /** A number that only grows, raised at every claim of this delivery. */
-  readonly fence: number;
-}
-
-/** A claimed delivery, with all that its processor needs. */
-export interface Claim extends Lease {
-  /** Which attempt this is, from 1. It counts from the claim on, whatever becomes of it. */
-  readonly attempt: number;
-  readonly receivedAt: number;
-  readonly body: Uint8Array<ArrayBuffer>;
-  /** As {@linkcode NewEvent.traceParent}. */
-  readonly traceParent: string | null;
-}
-
-/** What {@linkcode Storage.claim} takes. */
-export interface ClaimRequest {
-  /** The processors that the caller can run; only their deliveries are claimed. */
-  readonly processors: readonly string[];
-  /** The most deliveries to claim: at least 1. */
-  readonly limit: number;
-  /** How long the claims hold unless renewed, in milliseconds. */
-  readonly leaseMs: number;
-  /** A delivery that was claimed this often is not run again, but dead. */
-  readonly maxAttempts: number;
-}
-
-/** What {@linkcode Storage.claim} gives. */
-export interface ClaimResult {
-  readonly claims: readonly Claim[];
-  /** Deliveries whose last attempt never ended (it took the process with it): dead now. */
-  readonly exhausted: readonly Lease[];
-}
-
-/** How an attempt ended. */
-export type Outcome =
-  | { readonly kind: "succeeded" }
-  /** Due again after so many milliseconds. */
-  | { readonly kind: "retry"; readonly afterMs: number; readonly error: string }
-  | { readonly kind: "dead"; readonly error: string }
-  /** Due again at once; the attempt does not count. */
-  | { readonly kind: "released" };
 
 /** Which events are meant: those to which all that is given applies. */
 export interface EventFilter {
+  /** Those in this state. */
   readonly state?: EventState;
   /** Its name, such as `job.succeeded`. */
   readonly event?: string;
+  /** Those of this job. */
   readonly jobId?: string;
+  /** Those of this pattern. */
   readonly patternId?: string;
   /** Those with a delivery in this state. */
   readonly deliveryState?: DeliveryState;
@@ -115,34 +87,11 @@ export interface EventFilter {
   readonly receivedBefore?: number;
 }
 
-/** Which dead deliveries are meant: those to which all that is given applies. */
-export interface DeadFilter {
-  readonly processor?: string;
-  /** The error that they died of, exactly. */
-  readonly error?: string;
-  /** The event's name, such as `job.succeeded`. */
-  readonly event?: string;
-  readonly patternId?: string;
-  /** Given up then or later, in milliseconds since 1970. */
-  readonly deadAfter?: number;
-  /** Given up before then. */
-  readonly deadBefore?: number;
-}
-
-/** Dead deliveries of one processor that died of the same error. */
-export interface DeadGroup {
-  readonly processor: string;
-  readonly error: string;
-  readonly count: number;
-  /** When the last of them died, in milliseconds since 1970. */
-  readonly lastEndedAt: number;
-  /** The event of the one that died last. */
-  readonly lastEventId: string;
-}
-
 /** What there is, counted. */
 export interface StorageStats {
+  /** Events, by their state. */
   readonly events: Readonly<Record<EventState, number>>;
+  /** Deliveries, by their state. */
   readonly deliveries: Readonly<Record<DeliveryState, number>>;
   /** Requests that were duplicates of events that are still there. */
   readonly duplicates: number;
@@ -152,11 +101,13 @@ export interface StorageStats {
   readonly lastReceivedAt: number | null;
   /** Expectations: those within their deadline, and those past it. */
   readonly expectations: { readonly waiting: number; readonly overdue: number };
+  /** Refused requests that are kept. */
   readonly rejections: number;
 }
 
 /** A part of the list of events. */
 export interface EventPage {
+  /** The last received first. */
   readonly events: readonly StoredEvent[];
   /** Hand it to {@linkcode Storage.list} for the events before these; null at the end. */
   readonly nextCursor: string | null;
@@ -191,9 +142,15 @@ export interface Storage {
    * that have not succeeded are withdrawn (one that is running may still succeed, but is not
    * repeated). An accepted event, or a repeat of one, ends the expectation of its job.
    *
+   * With a lease, deliveries of the new event are claimed in the same transaction, as their first
+   * attempt: nobody else gets them while it holds, and like any other claim they are renewed, ended
+   * or, where their holder is gone, due again at the lease's end. Only the call that stores it claims:
+   * made again it claims nothing and gives nothing, for others may hold by then what is claimed.
+   *
    * @param signal Ends waiting (for a lock, for a connection). What was sent may still commit.
+   * @param lease The body of such a claim may be the very bytes that were given.
    */
-  accept(event: NewEvent, signal?: AbortSignal): Promise<Acceptance>;
+  accept(event: NewEvent, signal?: AbortSignal, lease?: LeaseRequest): Promise<Acceptance>;
 
   /**
    * Claims deliveries that are due: pending ones whose time has come and running ones whose lease
@@ -321,24 +278,3 @@ export const deadLookedAt = 10_000;
 
 /** The error of a delivery that {@linkcode ClaimResult.exhausted} names. */
 export const lastAttemptLost = "The last attempt never ended.";
-
-/** Why a storage failed, where it can tell. */
-export type StorageErrorCode =
-  | "busy"
-  | "full"
-  | "readonly"
-  | "corrupt"
-  | "schema"
-  | "denied"
-  | "unavailable";
-
-/** A storage's failure, classified: what an operator has to look at. */
-export class StorageError extends Error {
-  override readonly name = "StorageError";
-  readonly code: StorageErrorCode;
-
-  constructor(code: StorageErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}

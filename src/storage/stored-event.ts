@@ -15,13 +15,21 @@ export type DeliveryState = "pending" | "running" | "succeeded" | "dead";
 
 /** An event as it is stored, without its body. */
 export interface StoredEvent {
+  /** `evt_…`, made by the receiver. */
   readonly id: string;
+  /** What makes two requests the same event. */
   readonly key: string;
+  /** What became of it. */
   readonly state: EventState;
+  /** How it came. */
   readonly origin: EventOrigin;
+  /** The event's name; null where the payload could not be understood. */
   readonly event: string | null;
+  /** The job's id; null where the payload names none. */
   readonly jobId: string | null;
+  /** The pattern's id; null where the payload names none. */
   readonly patternId: string | null;
+  /** The time of receipt, in milliseconds since 1970. */
   readonly receivedAt: number;
   /** The body's size in bytes. */
   readonly size: number;
@@ -35,7 +43,9 @@ export interface StoredEvent {
 
 /** One event for one processor. */
 export interface Delivery {
+  /** The processor's name. */
   readonly processor: string;
+  /** Where it stands. */
   readonly state: DeliveryState;
   /** How often it was run, the running attempt included. */
   readonly attempts: number;
@@ -55,9 +65,11 @@ export type AttemptState = "running" | "succeeded" | "retry" | "dead" | "release
 
 /** One run of a processor. */
 export interface Attempt {
+  /** The processor's name. */
   readonly processor: string;
   /** Which one it is, from 1, since the delivery was made or last began anew. */
   readonly attempt: number;
+  /** Where it stands. */
   readonly state: AttemptState;
   /** When it was claimed, in milliseconds since 1970. */
   readonly startedAt: number;

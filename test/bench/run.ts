@@ -1,42 +1,70 @@
-// How claims and lists grow with what is stored: `npm run bench`.
-import { parseArgs } from "node:util";
-import { benchClaim } from "./claim.ts";
-import { fillPostgres } from "./fill-postgres.ts";
-import { fillSqlite } from "./fill-sqlite.ts";
-import type { Fill, Filled, Filling } from "./filled.ts";
-import { benchRead } from "./read.ts";
+// `npm run bench`: README.md beside it says how to read what it prints.
+import { writeFile } from "node:fs/promises";
+import process from "node:process";
+import { benchAccept } from "./accept.ts";
+import { benchEdge } from "./edge.ts";
+import { endAll, endAtSignals, temporaryFolder } from "./ending.ts";
+import { type Events, prepareEvents } from "./events.ts";
+import { benchGrowth } from "./growth.ts";
+import { benchHalfLoad } from "./half-load.ts";
+import { pickLoad } from "./load/load.ts";
+import { describeMachine } from "./machine.ts";
+import { benchMemory } from "./memory.ts";
+import { readOptions, type SectionName } from "./options.ts";
+import { benchQueue } from "./queue.ts";
+import type { Bench, Figures, Part } from "./report.ts";
+import { postgresDatabases } from "./servers/postgres-databases.ts";
+import { formatTable, type Table } from "./table.ts";
+import { checkTargets } from "./targets.ts";
 
-const { values: { few, many, rounds } } = parseArgs({
-  options: {
-    few: { type: "string", default: "1000" },
-    many: { type: "string", default: "1000000" },
-    rounds: { type: "string", default: "500" },
-  },
-});
+const parts: Readonly<Record<SectionName, Part>> = {
+  accept: benchAccept,
+  "half-load": benchHalfLoad,
+  queue: benchQueue,
+  memory: benchMemory,
+  growth: benchGrowth,
+  edge: benchEdge,
+};
 
-/** Works on a storage with few events and on one with many. */
-async function withFilled(
-  fill: Fill,
-  filling: Filling,
-  work: (filled: readonly Filled[]) => Promise<void>,
-): Promise<void> {
-  const filled: Filled[] = [];
-  try {
-    for (const count of [few, many]) filled.push(await fill(Number(count), filling));
-    await work(filled);
-  } finally {
-    for (const { dispose } of filled) await dispose();
+const options = readOptions(process.argv.slice(2));
+endAtSignals();
+try {
+  const beganAt = performance.now();
+  const folder = await temporaryFolder();
+  let events: Promise<Events> | undefined;
+  const bench: Bench = {
+    options,
+    folder,
+    load: await pickLoad(),
+    events: () => events ??= prepareEvents(folder, options.events),
+    databases: postgresDatabases(),
+    progress: (line) => void process.stderr.write(`${line}\n`),
+  };
+  const machine = await describeMachine(folder);
+  const tables: Table[] = [];
+  let figures: Figures = {};
+  for (const name of options.only) {
+    const report = await parts[name](bench);
+    tables.push(...report.tables);
+    figures = { ...figures, ...report.figures };
+    for (const table of report.tables) console.log(formatTable(table));
   }
-}
-
-for (const [name, fill] of Object.entries({ SQLite: fillSqlite, PostgreSQL: fillPostgres })) {
-  await withFilled(fill, "pending", async (filled) => {
-    console.log(`${name}: a claim of 10`);
-    console.table(await benchClaim(filled, Number(rounds)));
-    console.log(`${await filled.at(-1)?.claimPlan()}\n`);
-  });
-  await withFilled(fill, "worked", async (filled) => {
-    console.log(`${name}: what operators look at`);
-    console.table(await benchRead(filled, Math.ceil(Number(rounds) / 10)));
-  });
+  const targets = checkTargets(figures);
+  console.log(formatTable(targets));
+  const seconds = Math.round((performance.now() - beganAt) / 1_000);
+  const { cpu, cores, memoryGB, system, fileSystem } = machine;
+  console.log(`${cores} × ${cpu}, ${memoryGB} GB, ${system}, ${fileSystem}; ${seconds} s.`);
+  const found = {
+    at: new Date(),
+    seconds,
+    load: bench.load.name,
+    machine,
+    figures,
+    tables,
+    targets,
+  };
+  await writeFile(options.json, JSON.stringify(found, null, 2));
+  console.log(`As JSON, with the versions: ${options.json}`);
+} finally {
+  await endAll();
 }

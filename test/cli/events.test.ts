@@ -236,7 +236,7 @@ describe("events get", () => {
     expect(JSON.parse(json.output)).toMatchObject({
       canonical: null,
       code: "invalid_payload",
-      issues: [{ path: "data.job_id" }],
+      issues: [{ path: "data.job_id" }, { path: "data" }],
     });
     expect(ignored.output).toContain("No deliveries.");
   });

@@ -1,6 +1,6 @@
 import type { Storage } from "imggo-webhooks";
 import { expect, onTestFinished, test } from "vitest";
-import { fillSqlite } from "../bench/fill-sqlite.ts";
+import { fillSqlite } from "../bench/growth/fill-sqlite.ts";
 import { newEvent } from "../support/new-event.ts";
 import { isLong } from "./long.ts";
 

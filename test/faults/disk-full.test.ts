@@ -20,7 +20,7 @@ const megabyte = 1_048_576;
 
 async function onTmpfs({ folder }: Tmpfs): Promise<Small> {
   const ballast = join(folder, "ballast");
-  await writeFile(ballast, new Uint8Array(megabyte));
+  await writeFile(ballast, new Uint8Array(12 * megabyte));
   const storage = sqliteStorage(join(folder, "events.db"));
   onTestFinished(() => storage.close());
   return { storage, makeRoom: () => rm(ballast) };
@@ -39,7 +39,7 @@ async function withFewPages(): Promise<Small> {
   return { storage, makeRoom: () => limit(100_000) };
 }
 
-const text = "x".repeat(20_000);
+const text = "x".repeat(40_000);
 const jobOf = (number: number) =>
   flatWithManifest.succeeded({ ...sampleJob, job_id: `job-${number}`, result: { text } });
 
@@ -64,7 +64,7 @@ async function fillAndRecover({ storage, makeRoom }: Small): Promise<void> {
   expect(await send(jobOf(0))).toMatchObject({ body: { status: "duplicate", id: ids[0] } });
   const { events } = await storage.list({ limit: 200 });
   expect(events.map(({ id }) => id)).toEqual([...ids].reverse());
-  for (const { id } of events) expect((await storage.body(id))?.length).toBeGreaterThan(20_000);
+  for (const { id } of events) expect((await storage.body(id))?.length).toBeGreaterThan(40_000);
   expect(await receiver.drain()).toMatchObject({ succeeded: ids.length });
   expectRefusal(await send(jobOf(500)), 503, "storage_unavailable");
 
@@ -78,7 +78,7 @@ test("disk full, by max_page_count: 503 and Retry-After, reads go on, recovers u
   await fillAndRecover(await withFewPages());
 });
 
-const disk = mountTmpfs(2 * megabyte);
+const disk = mountTmpfs(24 * megabyte);
 afterAll(() => disk?.unmount());
 if (disk !== undefined) {
   test("disk full, a small tmpfs: 503 and Retry-After, reads go on, recovers unaided", async () => {

@@ -24,6 +24,7 @@ export interface AttackedEntry {
 export async function startEntry(
   name: keyof typeof runtimes,
   command: readonly string[],
+  more: Readonly<Record<string, string>> = {},
 ): Promise<AttackedEntry> {
   const cwd = await mkdtemp(join(tmpdir(), "imggo-webhooks-"));
   const child = startProcess([...command, `${root}src/entry/${name}.ts`], {
@@ -36,6 +37,7 @@ export async function startEntry(
       HOST: "127.0.0.1",
       PORT: "0",
       LOG_LEVEL: "info",
+      ...more,
     },
   });
   return {

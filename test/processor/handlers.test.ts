@@ -3,28 +3,13 @@ import {
   handlers,
   type JobFailedEvent,
   type JobSucceededEvent,
-  parseEvent,
   type ProcessorContext,
-  type WebhookEvent,
 } from "imggo-webhooks";
 import { expect, expectTypeOf, test } from "vitest";
-import { silentLogger } from "../../src/logger.ts";
-import { nested, sampleJob, toBytes } from "../support/wire.ts";
+import { canonical, contextOf } from "../support/processor-input.ts";
+import { nested, sampleJob } from "../support/wire.ts";
 
-const context: ProcessorContext = {
-  id: "evt_1",
-  attempt: 1,
-  fence: 1,
-  signal: new AbortController().signal,
-  receivedAt: new Date(0),
-  log: silentLogger,
-};
-
-function canonical(payload: unknown): WebhookEvent {
-  const parsed = parseEvent(toBytes(payload));
-  if (parsed.state !== "accepted") throw new Error("expected an event");
-  return parsed.event;
-}
+const context = contextOf();
 
 const succeeded = canonical(nested.succeeded(sampleJob));
 const failed = canonical(nested.failed(sampleJob));

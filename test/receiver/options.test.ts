@@ -19,6 +19,7 @@ const unfit: readonly [what: string, options: Record<string, unknown>, expected:
   ["a nameless processor", { processors: { "": () => {} } }, 'processors."": expected a name'],
   ["a dedupeKey that is a number", { dedupeKey: 3 }, "dedupeKey: expected a function"],
   ["a dedupeKey that is null", { dedupeKey: null }, "dedupeKey: expected a function"],
+  ["a secretKey that is text", { secretKey: "sha256" }, "secretKey: expected a function"],
   ["a URL for notify", { notify: "https://queue" }, "notify: expected a function"],
   ["an undefined secret", { secrets: [secret, undefined] }, "secrets: expected "],
   ["a secret that is a number", { secrets: [secret, 3] }, "secrets: expected "],

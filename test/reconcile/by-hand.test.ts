@@ -191,8 +191,8 @@ const unfit: readonly [what: string, options: object, expected: string][] = [
   ["a time as text", { since: "24h" }, "since: expected a date"],
 ];
 test.each(unfit)("reconcile() refuses %s", async (_, options, expected) => {
-  const { reconcile } = createReceiver({ secret, storage: memoryStorage() });
-  const refused = reconcile(options);
+  const { receiver } = await setUp();
+  const refused = receiver.reconcile(options);
   await expect(refused).rejects.toBeInstanceOf(TypeError);
   await expect(refused).rejects.toThrow(`reconcile(): ${expected}`);
 });

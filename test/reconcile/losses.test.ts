@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { createSender, dealFates } from "../support/imggo-sender.ts";
 import { setUp } from "../support/reconcile-under-test.ts";
 
@@ -8,7 +8,7 @@ const shares = { dropped: 0.3, doubled: 0.1, failedFirst: 0.05 };
 /** So many jobs with their fates, ended, as far as webhooks tell of it. */
 async function endJobs({ awaited }: { readonly awaited: boolean }) {
   const parts = await setUp();
-  const { service, receiver, advance } = parts;
+  const { service, receiver, storage, advance } = parts;
   const fates = dealFates(count, shares);
   const jobs = fates.map((_, number) => service.addJob({ id: `job-${number}` }));
   const fateOf = new Map(jobs.map((job, index) => [job.id, fates[index]!]));
@@ -16,6 +16,11 @@ async function endJobs({ awaited }: { readonly awaited: boolean }) {
   if (awaited) await Promise.all(jobs.map(({ id }) => receiver.expect(id)));
   await Promise.all(jobs.map((job, number) => sender.succeed(job, { number })));
   expect(sender.sent.every(({ outcome }) => outcome === 200)).toBe(true);
+  // Or the leases of those that run would be over.
+  await vi.waitUntil(async () => {
+    const { pending, running } = (await storage.stats()).deliveries;
+    return pending + running === 0;
+  });
   advance(600_000);
   const lost = jobs.filter((_, index) => fates[index]!.dropped);
   expect(lost).toHaveLength(60);

@@ -9,6 +9,10 @@ export interface Auditor {
   acknowledged(body: Uint8Array<ArrayBuffer>, meaning: Meaning, id: string): Promise<void>;
   /** A job is awaited. */
   awaited(jobId: string): void;
+  /** An operator changes this event: of what it was nothing has to stay. */
+  changed(event: StoredEvent): void;
+  /** An operator removed this event: its key is remembered. */
+  pruned(event: StoredEvent): void;
   /** Looks at everything; at the bytes of what it knows only where it is to be thorough. */
   audit(isThorough?: boolean): Promise<void>;
   /** What is left to be done, as of the last audit. */
@@ -34,6 +38,9 @@ export function createAuditor(
   const awaited = new Set<string>();
   let before = new Map<string, StoredEvent>();
   const seen = new Map<string, Seen>();
+  /** What was stored and is pruned, by key, and by job. */
+  const prunedKeys = new Set<string>();
+  const prunedJobs = new Set<string | null>();
   let left: string[] = ["nothing was looked at yet"];
 
   const audit = async (isThorough = false) => {
@@ -45,6 +52,7 @@ export function createAuditor(
     for (const id of before.keys()) if (!now.has(id)) world.broken(`nothing is deleted: ${id}`);
     for (const event of events) {
       const { key } = await see(primary, event, isThorough);
+      if (prunedKeys.has(key)) world.broken(`the key of what was pruned is remembered: ${key}`);
       if (stored.has(key)) world.broken(`one event per key: two of ${key}, one is ${event.id}`);
       stored.add(key);
       if (event.jobId !== null) {
@@ -59,6 +67,7 @@ export function createAuditor(
     }
     before = now;
     for (const [jobId, ofJob] of jobs) judgeJob(jobId, ofJob);
+    for (const key of prunedKeys) stored.add(key);
     for (const spool of spools) await look(spool, stored, isThorough);
     for (const [key, id] of acknowledged) {
       if (!stored.has(key)) world.broken(`what is acknowledged is stored: ${key} (${id}) is not`);
@@ -72,7 +81,7 @@ export function createAuditor(
     }
     const isAwaited = (jobId: string) => expectations.some((each) => each.jobId === jobId);
     for (const jobId of awaited) {
-      if (!jobs.has(jobId) && !isAwaited(jobId)) {
+      if (!jobs.has(jobId) && !isAwaited(jobId) && !prunedJobs.has(jobId)) {
         world.broken(`what is awaited stays so until it is there: ${jobId}`);
       }
     }
@@ -128,7 +137,9 @@ export function createAuditor(
     }
     for (const { id, state, deliveries } of ofJob) {
       if (state !== "superseded") continue;
-      if (!has("job.succeeded", "accepted")) world.broken(`superseded by nothing: ${id}`);
+      if (!has("job.succeeded", "accepted") && !prunedJobs.has(jobId)) {
+        world.broken(`superseded by nothing: ${id}`);
+      }
       const other = deliveries.find((each) => !["running", "succeeded"].includes(each.state));
       if (other) world.broken(`what is superseded is withdrawn: ${id} ${other.processor}`);
     }
@@ -153,6 +164,12 @@ export function createAuditor(
       await audit();
     },
     awaited: (jobId) => void awaited.add(jobId),
+    changed: ({ id }) => void before.delete(id),
+    pruned(event) {
+      before.delete(event.id);
+      prunedJobs.add(event.jobId);
+      prunedKeys.add(seen.get(event.id)?.key ?? "");
+    },
     audit,
     left: () => left,
   };

@@ -75,6 +75,7 @@ export function connect(disk: Disk, process: Process, world: World): Storage {
           disk.committed(process, call, sent, result);
           const lost = fate.answerAfterMs === undefined ? ", but not answered" : "";
           say(fate.error ? `done, but answered ${fate.error.message}` : `done${lost}`);
+          if (fate.stopForMs !== undefined) process.stopFor(fate.stopForMs);
           if (fate.kill === "after") process.kill();
           else answer(() => fate.error ? reject(fate.error) : resolve(result));
         } catch (error) {

@@ -27,6 +27,8 @@ export interface DeliveryWatch {
   started(process: Process, lease: Lease, signal: AbortSignal): void;
   /** A processor's promise has settled. */
   ended(lease: Lease): void;
+  /** An operator let a delivery begin anew. */
+  restarted(delivery: Pick<Lease, "eventId" | "processor">): void;
 }
 
 export function watchDeliveries(
@@ -106,10 +108,14 @@ export function watchDeliveries(
       // One that is stopped does nothing, and one that was told to end is not live any more.
       const isLive = other?.process.alive && other.process.held === undefined &&
         !other.signal.aborted;
-      if (isTimed && isLive) {
+      if (isLive && (isTimed || other.process === process)) {
         world.broken(`one live attempt at a time: ${name} begins, ${other.process.name} runs one`);
       }
       delivery.running = { process, signal, fence: lease.fence };
+    },
+
+    restarted(delivery) {
+      Object.assign(of(delivery), { attempts: 0, hasSucceeded: false });
     },
 
     ended(lease) {

@@ -17,6 +17,8 @@ export interface StorageFaults {
   /** The process is killed just before the commit, or just after it. */
   readonly killBefore: number;
   readonly killAfter: number;
+  /** The process is stopped just after the commit, for longer than leases last. */
+  readonly stopAfter: number;
 }
 
 /** A time in which a storage is away. */
@@ -39,6 +41,8 @@ export interface Fate {
   readonly error: Error | undefined;
   readonly throws: boolean;
   readonly kill: "before" | "after" | undefined;
+  /** For how long the process is stopped after the commit. */
+  readonly stopForMs: number | undefined;
 }
 
 const reads = /^(?:get|attempts|body|list|countDead|deadGroups|stats|ping|\w+\.(?:list|body))$/;
@@ -60,6 +64,7 @@ export function decideFate(
     error: undefined,
     throws: false,
     kill: undefined,
+    stopForMs: undefined,
   };
   if (world.calm()) return fate;
   const hit = (what: string, change: Partial<Fate>): Fate => {
@@ -105,5 +110,8 @@ export function decideFate(
   if (falls(faults.throws)) return hit("throwing", { throws: true, error: failed("unavailable") });
   if (falls(faults.killBefore)) return hit("killed before commit", { kill: "before" });
   if (falls(faults.killAfter)) return hit("killed after commit", { kill: "after" });
+  if (falls(faults.stopAfter)) {
+    return hit("stopped after commit", { stopForMs: random.between(1_000, 20_000) });
+  }
   return fate;
 }

@@ -52,6 +52,18 @@ export function startProcess(machine: Machine, parts: MachineParts): void {
       machine.process = undefined;
       schedule.after(random.between(50, 5_000), undefined, () => startProcess(machine, parts));
     },
+    stopFor(milliseconds) {
+      if (!process.alive || process.held !== undefined) return;
+      world.hit("process stopped");
+      world.log(process.name, () => `stopped for ${Math.round(milliseconds)} ms`);
+      process.held = [];
+      schedule.after(milliseconds, undefined, () => {
+        if (!process.alive) return;
+        world.log(process.name, () => "goes on");
+        process.stoppedMs += milliseconds;
+        schedule.release(process, random.chance(0.5));
+      });
+    },
   };
   machine.process = process;
   schedule.after(0, process, () => {
@@ -68,6 +80,7 @@ export function startProcess(machine: Machine, parts: MachineParts): void {
       logger,
       processors: processorsOf(process, parts),
       worker: scenario.worker,
+      ...(machine.role !== "all" && { role: machine.role }),
       imggo: createImgGoClient({
         apiKey: "simulated-key",
         requestsPerMinute: 60,
@@ -97,21 +110,6 @@ export function terminate(process: Process, world: World): void {
     while (process.requests > 0) await new Promise((resolve) => setTimeout(resolve, 100));
     await process.close?.();
     process.kill();
-  });
-}
-
-/** SIGSTOP, and SIGCONT after a while. */
-export function stopFor(process: Process, milliseconds: number, world: World): void {
-  const { schedule } = world;
-  if (process.held !== undefined) return;
-  world.hit("process stopped");
-  world.log(process.name, () => `stopped for ${Math.round(milliseconds)} ms`);
-  process.held = [];
-  schedule.after(milliseconds, undefined, () => {
-    if (!process.alive) return;
-    world.log(process.name, () => "goes on");
-    process.stoppedMs += milliseconds;
-    schedule.release(process, world.random.chance(0.5));
   });
 }
 

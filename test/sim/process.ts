@@ -1,4 +1,5 @@
 import type { Receiver } from "../../src/receiver.ts";
+import type { Role } from "../../src/role.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import type { Owner } from "./schedule.ts";
 
@@ -16,13 +17,16 @@ export interface Process extends Owner {
   stoppedMs: number;
   /** Whether it takes no more requests. */
   isEnding: boolean;
-  /** It is gone at once, and what it had in memory with it. */
+  /** SIGKILL: it is gone at once, and what it had in memory with it. */
   kill(): void;
+  /** SIGSTOP, and SIGCONT after so many milliseconds. */
+  stopFor(milliseconds: number): void;
 }
 
 /** Where one process runs after another. */
 export interface Machine {
   readonly index: number;
+  readonly role: Role;
   /** Its spool, which survives processes. Undefined: none. */
   spool: Storage | undefined;
   clockOffsetMs: number;

@@ -1,3 +1,4 @@
+import type { Role } from "../../src/role.ts";
 import type { Outage, StorageFaults } from "./faults.ts";
 import { createRandom, type Random } from "./random.ts";
 
@@ -27,7 +28,7 @@ export interface Post {
   readonly bodyMs: number;
 }
 
-/** Something that befalls a machine, or the database. */
+/** Something that befalls a machine or the database, or that an operator does. */
 export type Happening =
   | { readonly atMs: number; readonly kind: "kill" | "terminate"; readonly machine: number }
   | {
@@ -42,6 +43,11 @@ export type Happening =
     /** Undefined: the database. */
     readonly machine: number | undefined;
     readonly offsetMs: number;
+  }
+  | {
+    readonly atMs: number;
+    readonly kind: "prune" | "redrive" | "redeliver";
+    readonly machine: undefined;
   };
 
 /** Everything that a seed chooses beforehand. */
@@ -49,7 +55,8 @@ export interface Scenario {
   readonly seed: number;
   /** What survives the processes. */
   readonly storage: "memory" | "sqlite";
-  readonly machines: number;
+  /** One for each machine: what it does. */
+  readonly roles: readonly Role[];
   readonly hasSpool: boolean;
   /** When faults stop. */
   readonly calmAtMs: number;
@@ -82,6 +89,7 @@ const hour = 3_600_000;
 /** The scenario of a seed. Each kind of fault is there in some and not in others. */
 export function scenarioOf(seed: number): Scenario {
   const random = createRandom(seed, "scenario");
+  const storage = seed % 20 === 0 ? "sqlite" : "memory";
   const { whole, between, chance, pick } = random;
   const calmAtMs = between(15_000, 60_000);
   const machines = whole(1, 3);
@@ -110,13 +118,21 @@ export function scenarioOf(seed: number): Scenario {
       machine: chance(0.5) ? undefined : whole(0, machines - 1),
       offsetMs: pick([-hour, hour, 0, -5_000, 5_000]),
     })),
+    // What an operator did is told from what came between only where it takes no time.
+    ...some(storage === "memory" && chance(0.3) ? 3 : 0, (): Happening => ({
+      atMs: time(),
+      kind: pick(["prune", "redrive", "redeliver"]),
+      machine: undefined,
+    })),
   ];
 
   const { jobs, posts } = work(random, calmAtMs);
   return {
     seed,
-    storage: seed % 20 === 0 ? "sqlite" : "memory",
-    machines,
+    storage,
+    roles: machines > 1 && chance(0.2)
+      ? (["receiver", "worker", "all"] as const).slice(0, machines)
+      : Array.from({ length: machines }, () => "all" as const),
     hasSpool,
     calmAtMs,
     processors: chance(0.5) ? ["a"] : ["a", "b"],
@@ -160,6 +176,7 @@ function faultsOf({ chance, between }: Random): StorageFaults {
     throws: rate(),
     killBefore: rate() / 4,
     killAfter: rate() / 4,
+    stopAfter: rate() / 4,
   };
 }
 
@@ -188,7 +205,7 @@ function work(random: Random, calmAtMs: number): Pick<Scenario, "jobs" | "posts"
       id,
       end,
       endsAtMs,
-      expectedAtMs: !isSent || chance(0.2) ? between(0, calmAtMs) : undefined,
+      expectedAtMs: !isSent || chance(0.35) ? between(0, calmAtMs) : undefined,
       deadlineMs: between(0, 20_000),
     });
     if (!isSent) continue;

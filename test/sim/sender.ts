@@ -28,8 +28,8 @@ export function createSender(
   let busy = 0;
 
   const route = (): Process | undefined => {
-    const ready = machines.flatMap(({ process }) =>
-      process?.receiver && !process.isEnding ? [process] : []
+    const ready = machines.flatMap(({ process, role }) =>
+      process?.receiver && !process.isEnding && role !== "worker" ? [process] : []
     );
     return ready.length > 0 ? random.pick(ready) : undefined;
   };

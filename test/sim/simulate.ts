@@ -5,10 +5,12 @@ import { createAuditor } from "./auditor.ts";
 import type { Disk } from "./connection.ts";
 import { watchDeliveries } from "./deliveries.ts";
 import { beginning, replaceGlobals } from "./globals.ts";
-import { startProcess, stopFor, terminate } from "./machines.ts";
+import { startProcess, terminate } from "./machines.ts";
 import type { Mistake } from "./mistakes.ts";
 import type { Machine } from "./process.ts";
+import { createOperator, isOperation } from "./operator.ts";
 import { createRandom } from "./random.ts";
+import { watchReadiness } from "./readiness.ts";
 import { type Happening, type Scenario, scenarioOf } from "./scenario.ts";
 import { createSchedule } from "./schedule.ts";
 import { createSender } from "./sender.ts";
@@ -39,8 +41,9 @@ const hour = 60 * minute;
 // What is asked for again, set aside or limited by ImgGo waits up to so long.
 const longestWaitMs = hour;
 /** So long it goes on when all is done: what comes late must change nothing. */
-const aftermathMs = 20_000;
-const mostSteps = 500_000;
+const aftermathMs = 15_000;
+// What a clock an hour ahead put off is asked for every second until then, with all that waits for it.
+const mostSteps = 2_000_000;
 
 /** Runs the scenario of a seed: every time in the same way. */
 export async function simulate(
@@ -111,9 +114,10 @@ function build(scenario: Scenario, world: World, mistake: Mistake, onChange: () 
   const newStorage = (now: () => number) =>
     scenario.storage === "memory" ? memoryStorage({ now }) : sqliteStorage(":memory:", { now });
   const primary = (mistake.primary ?? same)(newStorage(clockOf(database)));
-  const machines = Array.from({ length: scenario.machines }, (_, index): Machine => {
+  const machines = scenario.roles.map((role, index): Machine => {
     const machine: Machine = {
       index,
+      role,
       spool: undefined,
       clockOffsetMs: 0,
       process: undefined,
@@ -128,6 +132,7 @@ function build(scenario: Scenario, world: World, mistake: Mistake, onChange: () 
   const truth = createTruth(scenario.jobs);
   const spools = machines.flatMap(({ spool }) => spool ?? []);
   const auditor = createAuditor({ primary, spools, truth, world });
+  const operator = createOperator({ storage: primary, auditor, watch, world });
   const disk: Disk = {
     name: "database",
     storage: primary,
@@ -159,13 +164,18 @@ function build(scenario: Scenario, world: World, mistake: Mistake, onChange: () 
   };
   for (const machine of machines) startProcess(machine, parts);
   for (const happening of scenario.happenings) {
-    schedule.after(happening.atMs, undefined, () => befall(happening, machines, database, world));
+    schedule.after(happening.atMs, undefined, () => {
+      if (isOperation(happening.kind)) operator.operate(happening.kind);
+      else befall(happening, machines, database, world);
+    });
   }
+  const readiness = watchReadiness(machines, world, scenario.calmAtMs);
   const sender = createSender({ scenario, machines, world, truth, auditor });
   return {
     auditor,
     left: () => [
       ...auditor.left(),
+      ...readiness.left(),
       ...(sender.busy() > 0 ? [`${sender.busy()} webhooks or expectations are under way`] : []),
     ],
   };
@@ -200,5 +210,5 @@ function befall(
   } else if (machine?.process === undefined) return;
   else if (kind === "kill") machine.process.kill();
   else if (kind === "terminate") terminate(machine.process, world);
-  else if (kind === "stop") stopFor(machine.process, happening.forMs, world);
+  else if (kind === "stop") machine.process.stopFor(happening.forMs);
 }

@@ -20,7 +20,7 @@ describe("simulate()", () => {
   });
 
   test("does the same for the same seed, line for line, and something else for another", async () => {
-    const [first, again, other] = [await logOf(7), await logOf(7), await logOf(8)];
+    const [first, again, other] = [await logOf(9), await logOf(9), await logOf(8)];
     expect(first.length).toBeGreaterThan(100);
     expect(again).toEqual(first);
     expect(other).not.toEqual(first);

@@ -1,6 +1,7 @@
 import type { Storage } from "imggo-webhooks";
 import { describe, it } from "vitest";
 import { acceptTests } from "./contract/accept.ts";
+import { acceptLeaseTests } from "./contract/accept-lease.ts";
 import { activityTests } from "./contract/activity.ts";
 import { attemptTests } from "./contract/attempts.ts";
 import { claimTests } from "./contract/claim.ts";
@@ -39,8 +40,9 @@ export interface StoragePlace {
 /**
  * What a storage may lack:
  * - `sharedData`: several storages over the same data, at once or one after another.
+ * - `leaseAtAccept`: claims in the transaction that stores the event.
  */
-export type StorageFeature = "sharedData";
+export type StorageFeature = "sharedData" | "leaseAtAccept";
 
 /** A storage as the suite needs it. */
 export interface StorageHarness {
@@ -82,11 +84,13 @@ export function describeStorage(name: string, harness: StorageHarness): void {
   const test = (
     name: string,
     work: (world: World) => Promise<void>,
-    { needs }: { readonly needs?: StorageFeature } = {},
+    { needs = [] }: { readonly needs?: StorageFeature | readonly StorageFeature[] } = {},
   ): void => {
     it(name, async ({ skip }) => {
-      const lacking = needs && harness.divergences?.[needs];
-      if (lacking !== undefined) skip(lacking);
+      for (const feature of [needs].flat()) {
+        const lacking = harness.divergences?.[feature];
+        if (lacking !== undefined) skip(lacking);
+      }
       const place = await harness.create();
       const opened = new Set<Storage>();
       const open = async () => {
@@ -116,6 +120,7 @@ export function describeStorage(name: string, harness: StorageHarness): void {
   describe(name, () => {
     describe("accept()", () => acceptTests(test));
     describe("accept() of a job's both ends", () => supersedeTests(test));
+    describe("accept() with a lease", () => acceptLeaseTests(test));
     describe("claim()", () => claimTests(test));
     describe("settle() and renew()", () => leaseTests(test));
     describe("attempts()", () => attemptTests(test));
@@ -140,5 +145,5 @@ export function describeStorage(name: string, harness: StorageHarness): void {
 export type Test = (
   name: string,
   work: (world: World) => Promise<void>,
-  options?: { readonly needs?: StorageFeature },
+  options?: { readonly needs?: StorageFeature | readonly StorageFeature[] },
 ) => void;

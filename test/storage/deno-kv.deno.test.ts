@@ -30,6 +30,7 @@ describeStorage("denoKvStorage()", {
       dispose: () => remove(folder),
     };
   },
+  divergences: { leaseAtAccept: "a claim is a commit of its own, which waits for no other" },
 });
 
 /** A storage in memory, and what is in it. */

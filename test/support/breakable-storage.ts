@@ -1,4 +1,4 @@
-import { type Acceptance, type NewEvent, type Storage, StorageError } from "imggo-webhooks";
+import { type Storage, StorageError } from "imggo-webhooks";
 
 /**
  * How a storage is:
@@ -29,13 +29,13 @@ export function breakable(storage: Storage): BreakableStorage {
   const forever = () => new Promise<never>(() => {});
   const failed = () => new StorageError("unavailable", "The storage is broken by a test.");
 
-  const accept = (event: NewEvent, signal?: AbortSignal): Promise<Acceptance> => {
+  const accept: Storage["accept"] = (event, signal, lease) => {
     asked++;
     if (condition === "throws") throw failed();
     if (condition === "rejects" || condition === "half") return Promise.reject(failed());
     if (condition === "hangs") return forever();
     if (refused.has(event.id)) return Promise.reject(new Error("refused by a test"));
-    const accepting = storage.accept(event, signal).then((acceptance) => {
+    const accepting = storage.accept(event, signal, lease).then((acceptance) => {
       taken.push(event.id);
       return acceptance;
     });

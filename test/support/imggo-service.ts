@@ -62,6 +62,8 @@ export interface ImgGoService {
   readonly requests: readonly ServiceRequest[];
   readonly webhooks: ServiceWebhook[];
   readonly jobs: ServiceJob[];
+  /** As they are answered. */
+  readonly patterns: { readonly id: string; readonly [field: string]: unknown }[];
   /** Settable at any time. */
   variants: Variants;
   limits: ServiceLimits;
@@ -96,6 +98,7 @@ export async function startImgGoService(): Promise<ImgGoService> {
     requests,
     webhooks: [],
     jobs: [],
+    patterns: [],
     variants: firstVariants,
     limits: {},
     faults: [],
@@ -186,6 +189,10 @@ export async function startImgGoService(): Promise<ImgGoService> {
       return service.mayListJobs
         ? { status: 200, body: jobPageOf(service.jobs, url.searchParams, service.variants) }
         : error(403, "FORBIDDEN", "Not for API keys");
+    }
+    const pattern = service.patterns.find((each) => each.id === id);
+    if (call === "GET patterns/id" && pattern !== undefined) {
+      return { status: 200, body: { success: true, data: pattern } };
     }
     const job = service.jobs.find((each) => each.id === id);
     return call === "GET jobs/id" && job !== undefined

@@ -10,8 +10,11 @@ export const root: string = fileURLToPath(new URL("../..", import.meta.url));
 const bin = `${root}node_modules/.bin/`;
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 
+/** A runtime that servers run on. */
+export type RuntimeName = "node" | "bun" | "deno";
+
 /** How each runtime runs a TypeScript file of the checkout, from any folder. */
-export const runtimes: Readonly<Record<"node" | "bun" | "deno", readonly string[]>> = {
+export const runtimes: Readonly<Record<RuntimeName, readonly string[]>> = {
   node: [`${bin}node`],
   bun: [`${bin}bun`],
   deno: [`${bin}deno`, "run", "-A", "--config", `${root}deno.json`],
@@ -21,7 +24,7 @@ export const runtimes: Readonly<Record<"node" | "bun" | "deno", readonly string[
 export const nodeWithTsx: readonly string[] = [...runtimes.node, "--import", tsx];
 
 /** To compile everything anew takes most of the processes longer than what they do then. */
-const compileCache = `${root}node_modules/.cache/node`;
+export const compileCache: string = `${root}node_modules/.cache/node`;
 
 const running = new Set<ChildProcess>();
 

@@ -42,9 +42,9 @@ export function setUp(
   const accepted: NewEvent[] = [];
   const kept: Storage = {
     ...storage,
-    async accept(event, signal) {
+    async accept(event, signal, lease) {
       accepted.push(event);
-      return await storage.accept(event, signal);
+      return await storage.accept(event, signal, lease);
     },
   };
   const receiver = createReceiver({

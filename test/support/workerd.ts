@@ -17,9 +17,13 @@ export function bundle(entryPoint: string): Promise<Bundle> {
   return bundleOf({ entryPoints: [entryPoint] });
 }
 
-/** Bundles source text, whose imports are relative to the checkout. */
-export function bundleText(contents: string, plugins: readonly Plugin[] = []): Promise<Bundle> {
-  return bundleOf({ stdin: { contents, resolveDir: root, loader: "ts" }, plugins: [...plugins] });
+/** Bundles source text, whose imports are relative to the checkout, or to another folder. */
+export function bundleText(
+  contents: string,
+  plugins: readonly Plugin[] = [],
+  resolveDir: string = root,
+): Promise<Bundle> {
+  return bundleOf({ stdin: { contents, resolveDir, loader: "ts" }, plugins: [...plugins] });
 }
 
 async function bundleOf(what: BuildOptions): Promise<Bundle> {

@@ -31,6 +31,13 @@ test("drain() runs no more deliveries than its limit", async () => {
   expect(await worker.drain({ limit: 6 })).toEqual(nothing);
 });
 
+test("drain() claims nothing where its limit is 0", async () => {
+  const { worker, accept, claimed } = setUp({ processors: { a: () => {} } });
+  await accept();
+  expect(await worker.drain({ limit: 0 })).toEqual(nothing);
+  expect(claimed.items).toEqual([]);
+});
+
 test("drain() ends at once without processors", async () => {
   const { worker, claimed } = setUp({ processors: {} });
   expect(await worker.drain()).toEqual(nothing);

@@ -2,6 +2,7 @@ import {
   PermanentError,
   type ProcessorContext,
   RetryLater,
+  transactional,
   type WebhookEvent,
 } from "imggo-webhooks";
 import { expect, test } from "vitest";
@@ -120,4 +121,26 @@ test("a worker gives up on stored bytes that are no event any more", async () =>
   expect(await worker.drain()).toEqual({ ...nothing, dead: 1 });
   expect(await delivery(id)).toMatchObject({ state: "dead", attempts: 1 });
   expect(runs).toBe(0);
+});
+
+test("a worker leaves what is transactional to the storage, and nothing else", async () => {
+  const completed: string[] = [];
+  const { worker, accept, delivery } = setUp({
+    processors: {
+      plain: () => {},
+      recorded: transactional(() => {}),
+      fenced: transactional(() => {}),
+    },
+    faulty: ({ settle }) => ({
+      async complete(lease, work) {
+        completed.push(lease.processor);
+        await work({});
+        return lease.processor === "recorded" && await settle(lease, { kind: "succeeded" });
+      },
+    }),
+  });
+  const id = await accept();
+  expect(await worker.drain()).toEqual({ ...nothing, succeeded: 2, lost: 1 });
+  expect(completed.sort()).toEqual(["fenced", "recorded"]);
+  expect((await delivery(id, "fenced"))?.state).toBe("running");
 });

@@ -1,6 +1,8 @@
 import { PermanentError, RetryLater } from "imggo-webhooks";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { nothing, setUp } from "../support/worker-under-test.ts";
+import { observerOf } from "../../src/telemetry.ts";
+import { createWorker } from "../../src/worker.ts";
 
 const hour = 3_600_000;
 
@@ -42,6 +44,37 @@ test("a worker ends a delivery when RetryLater is thrown in its last attempt", a
   expect(await delivery(id)).toMatchObject({ state: "dead", attempts: 2 });
 });
 
+test("a started worker tries again at once what asks for that, without waiting for a poll", async () => {
+  const { worker, accept, settled, delivery } = setUp({
+    processors: {
+      a(_event, { attempt }) {
+        if (attempt < 3) throw new RetryLater(0);
+      },
+    },
+  });
+  const id = await accept();
+  worker.start();
+  await settled.take(3);
+  expect(await delivery(id)).toMatchObject({ state: "succeeded", attempts: 3 });
+});
+
+test.each([
+  ["another error with such a number", { name: "Error", afterMs: 90_000 }],
+  ["one that asks for a time before", { name: "RetryLater", afterMs: -1 }],
+  ["one that asks for no number", { name: "RetryLater", afterMs: "90000" }],
+])("a worker takes %s for any failure, and not for RetryLater", async (_, fields) => {
+  const { worker, accept, settled } = setUp({
+    processors: { a: () => Promise.reject(Object.assign(new Error("no"), fields)) },
+    options: { backoff: { firstMs: 1_000 } },
+  });
+  await accept();
+  await worker.drain();
+  const { outcome } = await settled.next();
+  const { afterMs = NaN } = outcome as { afterMs?: number };
+  expect(afterMs).toBeGreaterThanOrEqual(0);
+  expect(afterMs).toBeLessThanOrEqual(1_000);
+});
+
 test("a worker gives up at once on a PermanentError", async () => {
   const { worker, accept, delivery, log } = setUp({
     processors: {
@@ -52,7 +85,15 @@ test("a worker gives up at once on a PermanentError", async () => {
   expect(await worker.drain()).toEqual({ ...nothing, dead: 1 });
   const error = "PermanentError: no such customer";
   expect(await delivery(id)).toMatchObject({ state: "dead", attempts: 1, lastError: error });
-  expect(log.of("delivery dead")).toMatchObject([{ level: "error", id, processor: "a", error }]);
+  // Where it was thrown.
+  const at = expect.stringMatching(/retries\.test\.ts:\d+/);
+  expect(log.of("delivery dead")).toMatchObject([{
+    level: "error",
+    id,
+    processor: "a",
+    error,
+    at,
+  }]);
 });
 
 test("a worker tries anything else again with backoff, and gives up after the last attempt", async () => {
@@ -258,4 +299,18 @@ test("RetryLater and PermanentError are errors of their names, with a cause", ()
   expect(new PermanentError("gone", { cause }))
     .toMatchObject({ name: "PermanentError", message: "gone", cause });
   expect(new RetryLater(24 * 24 * hour)).toBeInstanceOf(Error);
+});
+
+test("an observer is told of a delivery that is dead because its last attempt never ended", async () => {
+  const { storage, accept, advance } = setUp({ processors: { a: () => {} } });
+  const attempted = vi.fn();
+  const worker = createWorker(
+    { storage, processors: { a: () => {} }, observer: observerOf([{ attempted }]) },
+    { maxAttempts: 1 },
+  );
+  await accept();
+  await storage.claim({ processors: ["a"], limit: 1, leaseMs: 1_000, maxAttempts: 1 });
+  advance(1_000);
+  await worker.drain();
+  expect(attempted.mock.calls).toEqual([[{ processor: "a", result: "dead" }]]);
 });

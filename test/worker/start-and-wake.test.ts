@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { createGate } from "../support/gate.ts";
 import { newEvent } from "../support/new-event.ts";
 import { setUp } from "../support/worker-under-test.ts";
@@ -79,4 +79,26 @@ test("wake() is not lost, whenever in the course of a claim it comes", async () 
       outcome: { kind: "succeeded" },
     });
   }
+});
+
+test("start() works through what the storage says is due, until stop()", async () => {
+  let tell = () => {};
+  const end = vi.fn();
+  const { worker, accept, settled, claimed } = setUp({
+    processors: { a: () => {} },
+    faulty: () => ({
+      onDue(wake) {
+        tell = wake;
+        return end;
+      },
+    }),
+  });
+  worker.start();
+  await claimed.next();
+  await accept();
+  tell();
+  await settled.take(1);
+  expect(end).not.toHaveBeenCalled();
+  await worker.stop();
+  expect(end).toHaveBeenCalledOnce();
 });

@@ -7,7 +7,7 @@ const hour = 3_600_000;
 
 test("a worker aborts an attempt at its time-out and tries it again", async () => {
   const reasons: unknown[] = [];
-  const { worker, accept, delivery } = setUp({
+  const { worker, accept, delivery, log } = setUp({
     processors: {
       a: async (_event, { signal }) => {
         await untilAborted(signal).catch((reason: Error) => {
@@ -25,6 +25,9 @@ test("a worker aborts an attempt at its time-out and tries it again", async () =
   expect({ state, attempts }).toEqual({ state: "pending", attempts: 1 });
   // Why it was aborted, not what the abort looked like from inside.
   expect(lastError).toMatch(/^TimeoutError: .*20 ms/);
+  const [said] = log.of("delivery failed");
+  expect(said).toMatchObject({ attempt: 1, error: lastError });
+  expect(said?.["at"]).toBeUndefined();
 });
 
 test("a worker frees the slot of a processor that ignores its time-out, and refuses its late result", async () => {

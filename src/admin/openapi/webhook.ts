@@ -1,11 +1,18 @@
 import * as v from "valibot";
 import { WebhookError, type WebhookErrorCode, webhookErrorCodes } from "../../errors.ts";
-import { jobError, jobId, patternId } from "../../job-fields.ts";
 import { describeError, inJson, type Json } from "./json-schema.ts";
 
-// The forms in which ImgGo tells a job's end. `parseEvent` reads the same fields, in any mixture.
+// The forms in which ImgGo tells a job's end. `parseEvent` reads the same fields, in any mixture, by
+// schemas that say of each in a function what fits.
 
-const job = { job_id: jobId, pattern_id: patternId };
+const text = v.nullish(v.string());
+const jobError = v.nullish(
+  v.union([
+    v.string(),
+    v.object({ code: v.nullish(v.union([v.string(), v.number()])), message: text }),
+  ]),
+);
+const job = { job_id: v.string(), pattern_id: text };
 const ended = {
   event: v.picklist(["job.succeeded", "job.completed", "job.failed"]),
   timestamp: v.optional(v.string()),

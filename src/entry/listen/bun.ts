@@ -1,4 +1,7 @@
+import { toResponse } from "../../answer.ts";
+import { isAt } from "../../paths.ts";
 import { type Listen, serverError } from "./listen.ts";
+import { serverRequest } from "./server-request.ts";
 
 declare const Bun: {
   serve(options: {
@@ -21,7 +24,7 @@ const idleTimeout = 10;
 
 /** Listens by Bun's own HTTP server. */
 // deno-lint-ignore require-await -- so that a failure to listen is a rejection
-export const listen: Listen = async (handler, { hostname, port }) => {
+export const listen: Listen = async ({ fetch, webhook }, { hostname, port }) => {
   const server = Bun.serve({
     hostname,
     port,
@@ -30,10 +33,13 @@ export const listen: Listen = async (handler, { hostname, port }) => {
     error: serverError,
     idleTimeout,
     async fetch(request, server) {
+      if (webhook !== undefined && request.method === "POST" && isAt(webhook.path, request.url)) {
+        return toResponse(await webhook.receive(serverRequest(request)));
+      }
       // The handler has deadlines of its own; what an operator asks for may take longer than this.
       server.timeout(request, 0);
       try {
-        return await handler.fetch(request);
+        return await fetch(request);
       } finally {
         server.timeout(request, idleTimeout);
       }

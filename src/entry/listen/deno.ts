@@ -1,5 +1,8 @@
+import { toResponse } from "../../answer.ts";
 import { pause } from "../../deadline.ts";
+import { isAt } from "../../paths.ts";
 import { type Handler, type Listen, serverError } from "./listen.ts";
+import { serverRequest } from "./server-request.ts";
 
 declare const Deno: {
   serve(options: {
@@ -19,12 +22,16 @@ interface DenoServer {
 
 /** Listens by Deno's own HTTP server. */
 // deno-lint-ignore require-await -- so that a failure to listen is a rejection
-export const listen: Listen = async (handler, { hostname, port }) => {
+export const listen: Listen = async ({ fetch, webhook }, { hostname, port }) => {
+  const answer: Handler["fetch"] = async (request) =>
+    webhook !== undefined && request.method === "POST" && isAt(webhook.path, request.url)
+      ? toResponse(await webhook.receive(serverRequest(request)))
+      : await fetch(request);
   let closing = false;
   const serve = (port: number): DenoServer => {
     // Deno would print a line of its own.
     const options = { hostname, port, onListen() {}, onError: serverError };
-    const server = Deno.serve(options, (request) => handler.fetch(request));
+    const server = Deno.serve(options, answer);
     server.finished.catch(async () => {
       while (!closing) {
         await pause(100);

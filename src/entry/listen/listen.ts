@@ -5,7 +5,7 @@ import type { WebhookRequest } from "../../webhook.ts";
 /** What answers requests. Neither of its functions rejects. */
 export interface Handler {
   readonly fetch: (request: Request) => Promise<Response>;
-  /** A shorter way for a POST to this path, for servers that have no Fetch request of their own. */
+  /** A shorter way for a POST to this path, for what a server has that a Fetch request has not. */
   readonly webhook?: {
     readonly path: string;
     readonly receive: (request: WebhookRequest) => Promise<Answer>;

@@ -11,12 +11,19 @@ export function webhookRequest(incoming: IncomingMessage): WebhookRequest {
     },
     body: ({ maxBytes, timeoutMs }) =>
       new Promise((resolve, reject) => {
-        const chunks: Uint8Array[] = [];
+        const declared = Number(incoming.headers["content-length"] ?? 0);
+        // Refuses a declared length over the limit early; a body without one is caught by counting.
+        if (declared > maxBytes) return reject(new WebhookError("payload_too_large"));
+        // Each chunk is copied as it comes: what is kept must not hold the buffer of a whole read.
+        let bytes = new Uint8Array(declared);
         let size = 0;
         const onData = (chunk: Uint8Array) => {
+          if (size + chunk.byteLength > maxBytes) {
+            return fail(new WebhookError("payload_too_large"));
+          }
+          bytes = withRoom(bytes, size, chunk.byteLength);
+          bytes.set(chunk, size);
           size += chunk.byteLength;
-          if (size > maxBytes) fail(new WebhookError("payload_too_large"));
-          else chunks.push(chunk);
         };
         const stop = () => {
           clearTimeout(timer);
@@ -31,27 +38,24 @@ export function webhookRequest(incoming: IncomingMessage): WebhookRequest {
         };
         const onEnd = () => {
           stop();
-          resolve(joined(chunks, size));
+          resolve(size < bytes.byteLength ? bytes.slice(0, size) : bytes);
         };
         const onClose = () => fail(new WebhookError("body_timeout"));
         const timer = setTimeout(onClose, timeoutMs);
-        // Refuses a declared length over the limit early; a body without one is caught by counting.
-        if (Number(incoming.headers["content-length"]) > maxBytes) {
-          return fail(new WebhookError("payload_too_large"));
-        }
         if (incoming.destroyed) return onClose();
         incoming.on("data", onData).on("end", onEnd).on("error", onClose).on("close", onClose);
       }),
   };
 }
 
-function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
-  // Copied also where there is one: what is kept must not hold the buffer of the whole read.
-  const bytes = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return bytes;
+/** These bytes, or as long as more is to come than they hold, twice as many. */
+function withRoom(
+  bytes: Uint8Array<ArrayBuffer>,
+  size: number,
+  more: number,
+): Uint8Array<ArrayBuffer> {
+  if (size + more <= bytes.byteLength) return bytes;
+  const larger = new Uint8Array(Math.max(size + more, 2 * size));
+  larger.set(bytes.subarray(0, size));
+  return larger;
 }

@@ -3,6 +3,7 @@
  * https://developers.cloudflare.com/d1/worker-api/
  */
 export interface D1Database {
+  /** Prepares a statement. */
   prepare(sql: string): D1Statement;
   /** Runs statements as one transaction. */
   batch<Row>(statements: D1Statement[]): Promise<{ readonly results: Row[] }[]>;
@@ -10,6 +11,7 @@ export interface D1Database {
 
 /** A prepared statement. */
 export interface D1Statement {
+  /** Gives the parameters their values, in order. */
   bind(...values: unknown[]): D1Statement;
 }
 

@@ -3,7 +3,9 @@ export type DenoKvKey = readonly (Uint8Array | string | number | bigint | boolea
 
 /** What is, or is not, at a key. */
 export interface DenoKvEntry {
+  /** Where it is. */
   readonly key: DenoKvKey;
+  /** What is there; null where there is nothing. */
   readonly value: unknown;
   /** Grows with every commit; null where there is nothing. */
   readonly versionstamp: string | null;
@@ -11,10 +13,15 @@ export interface DenoKvEntry {
 
 /** The changes of one commit, which happens only if every check holds. */
 export interface DenoKvAtomic {
+  /** Demands that each entry still has this versionstamp; null: that there is none. */
   check(...checks: { key: DenoKvKey; versionstamp: string | null }[]): DenoKvAtomic;
+  /** Puts a value at a key. */
   set(key: DenoKvKey, value: unknown): DenoKvAtomic;
+  /** Removes what is at a key. */
   delete(key: DenoKvKey): DenoKvAtomic;
+  /** Adds to the counter at a key, modulo 2^64. */
   sum(key: DenoKvKey, n: bigint): DenoKvAtomic;
+  /** Does all of it, or nothing where a check does not hold. */
   commit(): Promise<{ ok: true; versionstamp: string } | { ok: false }>;
 }
 
@@ -26,11 +33,14 @@ export type DenoKvSelector =
 
 /** The methods of a `Deno.Kv` that {@linkcode denoKvStorage} uses. */
 export interface DenoKv {
+  /** What is at each key, ten at the most, as of one moment. */
   getMany(keys: DenoKvKey[]): Promise<DenoKvEntry[]>;
+  /** What is at the keys that are selected, in their order. */
   list(
     selector: DenoKvSelector,
     options?: { limit?: number; reverse?: boolean; batchSize?: number },
   ): AsyncIterable<DenoKvEntry>;
+  /** Begins a commit. */
   atomic(): DenoKvAtomic;
   /** Stands, as the last part of a key, for the versionstamp of the commit that sets it. */
   commitVersionstamp(): symbol;

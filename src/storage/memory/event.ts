@@ -1,5 +1,6 @@
 import type {
   Attempt,
+  Claim,
   DeadFilter,
   DeliveryState,
   EventFilter,
@@ -58,6 +59,13 @@ export function describeEvent(
       }))
       .sort((a, b) => (a.processor < b.processor ? -1 : 1)),
   };
+}
+
+/** The claim of a delivery that runs. */
+export function claimOf({ stored, processor, fence, attempts }: MemoryDelivery): Claim {
+  const { id, receivedAt, traceParent } = stored.event;
+  const body = stored.body.slice();
+  return { eventId: id, processor, fence, attempt: attempts, receivedAt, body, traceParent };
 }
 
 /** Whether a filter means this event. */

@@ -4,6 +4,7 @@ import { codeOf } from "./classify.ts";
 
 /** A client of the package `postgres`, or one that is made like it, such as Bun's `SQL`. */
 export interface PostgresSql extends PostgresTransaction {
+  /** Runs work as a transaction, on one connection. */
   begin<T>(
     options: string,
     work: (transaction: PostgresTransaction) => Promise<T>,
@@ -14,6 +15,7 @@ export interface PostgresSql extends PostgresTransaction {
 
 /** What a client like `postgres` runs a query by. */
 export interface PostgresTransaction {
+  /** Runs a query with its parameters. */
   // deno-lint-ignore no-explicit-any -- each client has narrower types of its own
   unsafe(text: string, values?: any[]): PromiseLike<any>;
 }
@@ -24,18 +26,24 @@ export interface PgPool {
   readonly totalCount: number;
   /** Of a pool with `max` 1 none is kept to listen. */
   readonly options?: { readonly max?: number | undefined };
+  /** Lends a connection, once there is one. */
   connect(): Promise<PgClient>;
+  /** Is told of connections that break off while nobody has them. */
   // deno-lint-ignore no-explicit-any -- Node's EventEmitter takes any listener
   on(event: "error", listener: (...values: any[]) => void): unknown;
 }
 
 /** A connection that a `Pool` of the package `pg` lends. */
 export interface PgClient {
+  /** Runs a query with its parameters. */
   // deno-lint-ignore no-explicit-any -- each client has narrower types of its own
   query(text: string, values?: any[]): Promise<{ rows: any[]; command: string }>;
+  /** Gives the connection back; destroyed, it is not lent again. */
   release(destroy?: boolean): void;
+  /** Adds a listener. */
   // deno-lint-ignore no-explicit-any -- Node's EventEmitter takes any listener
   on(event: string, listener: (...values: any[]) => void): unknown;
+  /** Removes a listener. */
   // deno-lint-ignore no-explicit-any -- Node's EventEmitter takes any listener
   off(event: string, listener: (...values: any[]) => void): unknown;
 }

@@ -34,12 +34,14 @@ export const functions = (schema: string): string => `
   END
   $$;
 
-  -- Stores an event, or counts it as a duplicate.
+  -- Stores an event, or counts it as a duplicate. claimed: as JSON, of which processors the deliveries
+  -- were claimed at once, with fence 1; not when the call is made again.
   CREATE OR REPLACE FUNCTION ${schema}.accept(
     new_id text, new_key text, new_state text, new_origin text, new_event text, new_job_id text,
     new_pattern_id text, new_received_at timestamptz, new_body bytea, new_processors jsonb,
-    new_trace_parent text DEFAULT NULL
-  ) RETURNS TABLE (id text, state text, identical boolean)
+    new_trace_parent text DEFAULT NULL, lease_processors jsonb DEFAULT NULL,
+    lease interval DEFAULT NULL
+  ) RETURNS TABLE (id text, state text, identical boolean, claimed text)
   LANGUAGE plpgsql AS $$
   #variable_conflict use_column
   DECLARE
@@ -47,6 +49,7 @@ export const functions = (schema: string): string => `
     first_id text;
     new_seq bigint;
     superseded bigint[];
+    claimed jsonb;
   BEGIN
     IF new_state = 'accepted' AND new_job_id IS NOT NULL THEN
       ${lockJob("new_job_id")};
@@ -61,10 +64,10 @@ export const functions = (schema: string): string => `
         WHERE digest = new_digest RETURNING event_id INTO first_id;
       -- Not found: it has expired and was deleted in between.
       CONTINUE WHEN NOT FOUND;
-      RETURN QUERY SELECT events.id, events.state, events.body = new_body
+      RETURN QUERY SELECT events.id, events.state, events.body = new_body, NULL
         FROM ${schema}.events WHERE events.id = first_id;
       IF NOT FOUND THEN
-        RETURN QUERY SELECT first_id, new_state, true;
+        RETURN QUERY SELECT first_id, new_state, true, NULL;
       END IF;
       RETURN;
     END LOOP;
@@ -82,8 +85,17 @@ export const functions = (schema: string): string => `
         new_received_at, new_body, new_trace_parent)
       RETURNING seq INTO new_seq;
     IF new_state <> 'superseded' THEN
-      INSERT INTO ${schema}.deliveries (event_seq, processor, due_at)
-        SELECT new_seq, name, clock_timestamp() FROM jsonb_array_elements_text(new_processors) name;
+      WITH added AS (
+        INSERT INTO ${schema}.deliveries
+            (event_seq, processor, state, attempts, fence, due_at, started_at)
+          SELECT new_seq, name, first, first, first,
+            clock_timestamp() + first * coalesce(lease, '0'),
+            CASE first WHEN 1 THEN ${cut("clock_timestamp()")} END
+          FROM jsonb_array_elements_text(new_processors) name,
+            LATERAL (SELECT coalesce(lease_processors ? name, false)::integer AS first) leased
+          RETURNING processor, fence
+      )
+      SELECT jsonb_agg(processor) INTO claimed FROM added WHERE fence = 1;
     END IF;
     IF new_state = 'accepted' AND new_event = 'job.succeeded' THEN
       WITH failures AS (
@@ -97,7 +109,7 @@ export const functions = (schema: string): string => `
           WHERE event_seq = ANY (superseded) AND deliveries.state IN (0, 3);
       END IF;
     END IF;
-    RETURN QUERY SELECT new_id, new_state, true;
+    RETURN QUERY SELECT new_id, new_state, true, claimed::text;
   END
   $$;
 
@@ -167,6 +179,31 @@ export const functions = (schema: string): string => `
           attempt_error)
       WHERE event_seq = found_seq AND processor = of_processor AND fence = held_fence AND state = 1;
     RETURN FOUND;
+  END
+  $$;
+
+  -- Ends attempts that succeeded: as JSON, the places in the list of those whose lease was held.
+  CREATE OR REPLACE FUNCTION ${schema}.succeed(leases jsonb) RETURNS text
+  LANGUAGE plpgsql AS $$
+  DECLARE
+    held text;
+  BEGIN
+    WITH wanted AS MATERIALIZED (
+      -- In one order, so that two callers never wait for each other.
+      SELECT seq, lease.processor, fence, place
+      FROM ROWS FROM (
+        jsonb_to_recordset(leases) AS (id text, processor text, fence bigint)
+      ) WITH ORDINALITY AS lease (id, processor, fence, place)
+      JOIN ${schema}.events USING (id) ORDER BY seq, lease.processor
+    ), ended AS (
+      UPDATE ${schema}.deliveries d SET state = 2, due_at = ${cut("clock_timestamp()")}
+      FROM wanted
+      WHERE d.event_seq = wanted.seq AND d.processor = wanted.processor
+        AND d.fence = wanted.fence AND d.state = 1
+      RETURNING place
+    )
+    SELECT coalesce(json_agg(place - 1)::text, '[]') INTO held FROM ended;
+    RETURN held;
   END
   $$;
 

@@ -106,4 +106,17 @@ export const migrations: readonly ((schema: string) => string)[] = [
     rejected bigint NOT NULL,
     dead bigint NOT NULL
   )`,
+  // What it takes and what it gives are others now. Asked for first, as some clients print that
+  // nothing was there to drop.
+  (schema) => `
+  DO $$
+  BEGIN
+    IF to_regprocedure('${schema}.accept(text, text, text, text, text, text, text, timestamptz,
+      bytea, jsonb, text)') IS NOT NULL
+    THEN
+      DROP FUNCTION ${schema}.accept(text, text, text, text, text, text, text, timestamptz, bytea,
+        jsonb, text);
+    END IF;
+  END
+  $$`,
 ];

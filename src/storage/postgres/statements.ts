@@ -14,7 +14,8 @@ export function statementsFor(schema: string): Statements {
 
   return {
     accept: `SELECT * FROM ${schema}.accept($1::text, $2::text, $3::text, $4::text, $5::text,
-      $6::text, $7::text, ${timeOf("$8")}, $9::bytea, $10::text::jsonb, $11::text)`,
+      $6::text, $7::text, ${timeOf("$8")}, $9::bytea, $10::text::jsonb, $11::text,
+      $12::text::jsonb, ${interval("$13")})`,
 
     // Locks before it changes, so that two callers never wait for each other. What would be dead, but
     // may be about to be superseded, is left to the next claim: its event is locked. `since` is a time
@@ -87,6 +88,8 @@ export function statementsFor(schema: string): Statements {
     settle: `SELECT ${schema}.settle($1::text, $2::text, $3::bigint, $4::text, ${interval("$5")},
       $6::text, $7::text) AS held`,
 
+    succeed: `SELECT ${schema}.succeed($1::text::jsonb) AS held`,
+
     notify: `SELECT set_config('synchronous_commit', 'off', true), pg_notify($1::text, '')`,
 
     event: `SELECT ${describedEvent(schema, events)} WHERE e.id = $1::text`,
@@ -108,6 +111,7 @@ export type Statements = Readonly<
     | "claim"
     | "renew"
     | "settle"
+    | "succeed"
     | "notify"
     | "event"
     | "body"
@@ -122,6 +126,8 @@ export interface AcceptRow {
   readonly id: string;
   readonly state: EventState;
   readonly identical: boolean;
+  /** The processors whose deliveries were claimed, as JSON; null: none. */
+  readonly claimed: string | null;
 }
 
 /** What `claim` gives: of one that is withdrawn, or null and left alone, nothing more than that. */

@@ -5,6 +5,7 @@ import type { Logger } from "../../logger.ts";
 import { StorageError } from "../storage.ts";
 import { type Rows, sqlOf, type StatementName } from "./all-statements.ts";
 import { hasRoom } from "./room.ts";
+import { firstSound, isSound } from "./sound-version.ts";
 import { applicationId, migrations } from "./schema.ts";
 
 /** An open file and its prepared statements. */
@@ -15,8 +16,13 @@ export interface Connection {
    * moved away would take what is written with them.
    */
   checkPlace(): void;
-  /** Fails where the disk has only the room left that what is stored already needs. */
-  checkRoom(): void;
+  /**
+   * Fails where the disk has only the room left that what is stored already needs. It is looked at
+   * now and then.
+   *
+   * @param size Of what is to be stored, in bytes.
+   */
+  checkRoom(size: number): void;
   /** Moves what the WAL holds into the file, wherever that is now, and closes it. */
   giveUp(): void;
   /** Whether the path leads to another file now, or to none, while this one's WAL is in its place. */
@@ -24,6 +30,8 @@ export interface Connection {
   /** The first row, or undefined. */
   one<Name extends keyof Rows>(name: Name, ...values: SQLInputValue[]): Rows[Name] | undefined;
   all<Name extends keyof Rows>(name: Name, ...values: SQLInputValue[]): Rows[Name][];
+  /** Inserts a row; its number. */
+  add(name: StatementName, ...values: SQLInputValue[]): number;
   /** How many rows changed. */
   run(name: StatementName, ...values: SQLInputValue[]): number;
 }
@@ -51,6 +59,8 @@ export function open(path: string, logger: Logger): Connection {
     const wal = `${path}-wal`;
     const files = path === ":memory:" ? [] : [path, wal];
     const inodes = files.map(inodeOf);
+    let roomUntil = 0;
+    let roomFor = 0;
     return {
       database,
       checkPlace() {
@@ -60,8 +70,14 @@ export function open(path: string, logger: Logger): Connection {
           `SQLite ${path}: the file or its -wal was deleted or replaced while it was open.`,
         );
       },
-      checkRoom() {
-        if (files.length === 0 || hasRoom(statfsSync(dirname(path)))) return;
+      checkRoom(size) {
+        roomFor -= size;
+        if (files.length === 0 || (roomFor > 0 && performance.now() < roomUntil)) return;
+        if (hasRoom(statfsSync(dirname(path)))) {
+          roomUntil = performance.now() + roomKnownMs;
+          roomFor = roomKnownBytes;
+          return;
+        }
         throw new StorageError(
           "full",
           `SQLite ${path}: the rest of the disk is kept for what is stored already. ` +
@@ -80,6 +96,7 @@ export function open(path: string, logger: Logger): Connection {
         prepare(name).get(...values) as Rows[Name] | undefined,
       all: <Name extends keyof Rows>(name: Name, ...values: SQLInputValue[]) =>
         prepare(name).all(...values) as unknown as Rows[Name][],
+      add: (name, ...values) => Number(prepare(name).run(...values).lastInsertRowid),
       run: (name, ...values) => Number(prepare(name).run(...values).changes),
     };
   } catch (error) {
@@ -88,24 +105,22 @@ export function open(path: string, logger: Logger): Connection {
   }
 }
 
+// How long, and for how much, a disk that had room is taken to have it: an eighth of the reserve.
+const roomKnownMs = 100;
+const roomKnownBytes = 1_048_576;
+
 /** What tells a file from every other one, or undefined where there is none. */
 function inodeOf(path: string): string | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
   return found && `${found.dev} ${found.ino}`;
 }
 
-// The first version without the WAL-reset bug, by which writers at the same moment may, very rarely,
-// damage a file. https://www.sqlite.org/wal.html#walresetbug
-const firstSound = [3, 51, 3];
-
 function warnOfFault(database: DatabaseSync, logger: Logger): void {
   const version = String(database.prepare("SELECT sqlite_version() AS version").get()?.["version"]);
-  const parts = version.split(".").map(Number);
-  const differing = firstSound.findIndex((part, index) => part !== parts[index]);
-  if (differing === -1 || (parts[differing] ?? 0) > (firstSound[differing] ?? 0)) return;
+  if (isSound(version)) return;
   logger.warn("this SQLite has a rare fault in its WAL: use a newer runtime", {
     version,
-    sound_since: firstSound.join("."),
+    sound_since: firstSound,
   });
 }
 

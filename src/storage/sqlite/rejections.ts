@@ -11,7 +11,7 @@ export function createRejections({ read, write, now }: Access): Rejections {
         const time = now();
         const size = body.byteLength;
         if (size <= limits.maxBytes) {
-          connection.checkRoom();
+          connection.checkRoom(body.length);
           connection.run("addRejection", id, receivedAt, time, signature, size, body);
         }
         connection.run("trimRejections", ...trimValues(limits, time));

@@ -14,6 +14,6 @@ const reserveBytes = 8 * 1_048_576;
  * their ends and deletions write too, and without them a full disk would never become less full.
  */
 export function hasRoom({ bsize, blocks, bavail }: Space): boolean {
-  // On a small disk the reserve is an eighth.
-  return bavail * bsize >= Math.min(reserveBytes, blocks * bsize / 8);
+  // On a small disk the reserve is half.
+  return bavail * bsize >= Math.min(reserveBytes, blocks * bsize / 2);
 }

@@ -9,9 +9,12 @@ export const statements = {
   countDuplicate: `UPDATE keys SET duplicates = duplicates + (event_id <> ?) WHERE key = ?
     RETURNING event_id`,
   addEvent: `INSERT INTO events (id, key, state, event, job_id, pattern_id, received_at, body)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   addTrace: "INSERT INTO traces (event_seq, trace_parent) VALUES (?, ?)",
-  addDelivery: "INSERT INTO deliveries (event_seq, processor, due_at) VALUES (?, ?, ?)",
+  // ?3: 1 of one that is claimed at once, as its first attempt; else 0.
+  addDelivery: `INSERT INTO deliveries
+    (event_seq, processor, state, attempts, fence, due_at, started_at)
+    VALUES (?1, ?2, ?3, ?3, ?3, ?4, ?5)`,
   findOfJob: `SELECT seq FROM events
     WHERE job_id = ? AND event = ? AND state IN ('accepted', 'superseded')`,
   supersede: "UPDATE events SET state = 'superseded' WHERE seq = ?",
@@ -40,7 +43,6 @@ export const statements = {
 /** What the rows of those that give any hold. */
 export interface Rows {
   countDuplicate: { readonly event_id: string };
-  addEvent: { readonly seq: number };
   compareEvent: { readonly state: EventState; readonly identical: 0 | 1 };
   findOfJob: { readonly seq: number };
   anyDue: { readonly 1: 1 };

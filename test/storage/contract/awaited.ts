@@ -17,5 +17,7 @@ export async function awaitJob(
 export async function awaited(storage: Storage, limit: number = 100): Promise<Expectation[]> {
   const pages = await followCursor((position) => storage.expectations.list({ limit, ...position }));
   for (const { expectations } of pages) expect(expectations.length).toBeLessThanOrEqual(limit);
+  // No page leads to one with nothing in it.
+  for (const { expectations } of pages.slice(1)) expect(expectations).not.toEqual([]);
   return pages.flatMap(({ expectations }) => expectations);
 }

@@ -4,7 +4,14 @@ import { minute, second } from "./calls.ts";
 
 /** A call, with what it takes; of jobs, leases and processors what the model finds by it. */
 export type Step =
-  | { readonly call: "accept"; readonly job: number; readonly name: string }
+  | {
+    readonly call: "accept";
+    readonly job: number;
+    readonly name: string;
+    /** Whose deliveries it asks to claim, and for how long. */
+    readonly only: string;
+    readonly leaseMs: number;
+  }
   | {
     readonly call: "claim";
     readonly limit: number;
@@ -42,7 +49,16 @@ export const step: fc.Arbitrary<Step> = (() => {
   const only = fc.constantFrom("a", "b", "abc", "abc");
   const milliseconds = fc.constantFrom(10 * second, 20 * second, minute);
   return fc.oneof(
-    { weight: 2, arbitrary: fc.record({ call: call("accept"), job, name }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        call: call("accept"),
+        job,
+        name,
+        only: fc.constantFrom("", "", "a", "abc"),
+        leaseMs,
+      }),
+    },
     { weight: 4, arbitrary: fc.record({ call: call("claim"), limit, leaseMs, only }) },
     { weight: 3, arbitrary: fc.record({ call: call("settle"), lease, outcome }) },
     { weight: 1, arbitrary: fc.record({ call: call("renew"), lease, leaseMs }) },

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { Delivery, EventState, Lease, Outcome, StorageStats } from "imggo-webhooks";
+import type { Claim, Delivery, EventState, Lease, Outcome, StorageStats } from "imggo-webhooks";
 import { expect } from "vitest";
 import { newEvent } from "../../support/new-event.ts";
 import type { Test, World } from "../contract.ts";
@@ -75,7 +75,18 @@ function createModelRun({ storage, advance }: World, runName: string, before: St
     dueAt: now,
   });
 
-  const accept = async ({ job, name }: Extract<Step, { call: "accept" }>) => {
+  const namesOf = (only: string) => processors.filter((name) => only.includes(name.charAt(0)));
+
+  const start = (claim: Claim, delivery: ModelDelivery | undefined, leaseMs: number) => {
+    if (delivery === undefined) throw new Error("what is claimed was never accepted");
+    delivery.state = "running";
+    delivery.attempts = claim.attempt;
+    delivery.fence = claim.fence;
+    delivery.dueAt = now + leaseMs;
+    leases.push(claim);
+  };
+
+  const accept = async ({ job, name, only, leaseMs }: Extract<Step, { call: "accept" }>) => {
     const event = await newEvent({
       event: name,
       jobId: `job_${runName}_${job}`,
@@ -84,12 +95,15 @@ function createModelRun({ storage, advance }: World, runName: string, before: St
     const known = events.get(event.key);
     const otherEnd = name === "job.failed" ? "job.succeeded" : "job.failed";
     const other = events.get(`${otherEnd}:${event.jobId}`);
-    const acceptance = await storage.accept(event);
+    const wanted = namesOf(only);
+    const lease = wanted.length > 0 ? { processors: wanted, leaseMs } : undefined;
+    const { claims = [], ...acceptance } = await storage.accept(event, undefined, lease);
     if (known !== undefined) {
       known.duplicates++;
       expect(acceptance).toEqual(
         { id: known.id, duplicate: true, state: known.state, identical: true },
       );
+      expect(claims).toEqual([]);
       return;
     }
     const late = name === "job.failed" && other !== undefined;
@@ -99,6 +113,11 @@ function createModelRun({ storage, advance }: World, runName: string, before: St
       late ? [] : event.processors.map((processor) => [processor, pending(-Infinity)]),
     );
     events.set(event.key, { id: event.id, name, state, duplicates: 0, deliveries });
+    for (const claim of claims) {
+      expect(wanted).toContain(claim.processor);
+      expect(claim).toMatchObject({ eventId: event.id, attempt: 1 });
+      start(claim, deliveries.get(claim.processor), leaseMs);
+    }
     if (name === "job.succeeded" && other !== undefined) {
       other.state = "superseded";
       withdraw(other);
@@ -130,11 +149,7 @@ function createModelRun({ storage, advance }: World, runName: string, before: St
       expect(lease.attempt).toBe(delivery.attempts + 1);
       expect(lease.attempt).toBeLessThanOrEqual(maxAttempts);
       expect(lease.fence).toBeGreaterThan(delivery.fence);
-      delivery.state = "running";
-      delivery.attempts = lease.attempt;
-      delivery.fence = lease.fence;
-      delivery.dueAt = now + leaseMs;
-      leases.push(lease);
+      start(lease, delivery, leaseMs);
     }
     const nothingLeft = result.claims.length < limit;
     for (const event of events.values()) {
@@ -239,8 +254,6 @@ function createModelRun({ storage, advance }: World, runName: string, before: St
     }
     await expectStats();
   };
-
-  const namesOf = (only: string) => processors.filter((name) => only.includes(name.charAt(0)));
 
   return {
     compare,

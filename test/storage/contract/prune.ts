@@ -105,6 +105,20 @@ export function pruneTests(test: Test): void {
     expect(repeat).toMatchObject({ id: event.id, duplicate: true });
   });
 
+  test("prune() of a success lets a later failure of its job be run", async ({ storage }) => {
+    await storage.accept(await newEvent({ jobId: "job_1", processors: [] }));
+    const failure = { event: "job.failed", jobId: "job_1" } as const;
+    const superseded = await newEvent({ ...failure, key: "one", receivedAt: later.receivedBefore });
+    await storage.accept(superseded);
+    expect(await storage.prune(later)).toBe(1);
+    expect(await storage.get(superseded.id)).toMatchObject({ state: "superseded" });
+    const failed = await newEvent({ ...failure, key: "two" });
+    await storage.accept(failed);
+    expect(await storage.get(failed.id)).toMatchObject({ state: "accepted" });
+    await storage.accept(await newEvent({ jobId: "job_1", key: "again" }));
+    expect(await storage.get(failed.id)).toMatchObject({ state: "superseded" });
+  });
+
   test("prune() takes the trace with the event", async ({ storage }) => {
     const traceParent = `00-${"1".repeat(32)}-${"2".repeat(16)}-01`;
     const traced = await newEvent({ processors: [], traceParent });

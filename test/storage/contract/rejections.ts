@@ -34,6 +34,8 @@ export function rejectionTests(test: Test): void {
   const kept = async (storage: Storage, limit: number = 100): Promise<Rejection[]> => {
     const pages = await followCursor((position) => storage.rejections.list({ limit, ...position }));
     for (const { rejections } of pages) expect(rejections.length).toBeLessThanOrEqual(limit);
+    // No page leads to one with nothing in it.
+    for (const { rejections } of pages.slice(1)) expect(rejections).not.toEqual([]);
     return pages.flatMap(({ rejections }) => rejections);
   };
 

@@ -206,3 +206,30 @@ test("postgresStorage() forgets expired keys of which others prune or accept som
     .toEqual([{ count: 0 }]);
   expect(await deadlocks()).toBe(0);
 });
+
+test("settle() of many successes at once tells of each whether its lease was held", async () => {
+  const [storage] = open(1, "succeeded") as [Storage];
+  const events = await Promise.all(
+    Array.from({ length: 150 }, () => newEvent({ processors: ["b", "a"] })),
+  );
+  await storeAll([storage], events);
+  const processors = ["a", "b"];
+  const { claims } = await storage.claim({ ...request, processors, limit: 300 });
+  expect(claims).toHaveLength(300);
+  const isLost = (index: number) => index % 3 === 0;
+  const settled = claims.map((claim, index) =>
+    storage.settle(
+      isLost(index) ? { ...claim, fence: claim.fence + 1 } : claim,
+      { kind: "succeeded" },
+    )
+  );
+  // One that is not known, and one that is settled twice.
+  const unknown = storage.settle({ ...claims[1]!, eventId: "evt_unknown" }, { kind: "succeeded" });
+  const twice = storage.settle(claims[1]!, { kind: "succeeded" });
+  const held = await Promise.all(settled);
+  expect(await unknown).toBe(false);
+  expect([held[1], await twice].sort()).toEqual([false, true]);
+  expect(held.filter((_, index) => index !== 1))
+    .toEqual(claims.map((_, index) => !isLost(index)).filter((_, index) => index !== 1));
+  expect((await storage.stats()).deliveries).toMatchObject({ succeeded: 200, running: 100 });
+});

@@ -15,9 +15,9 @@ test("hasRoom() keeps 8 MiB of a disk for what is stored already", () => {
   expect(hasRoom(space(1_000 * mebibyte, 0))).toBe(false);
 });
 
-test("hasRoom() keeps an eighth of a small disk", () => {
-  expect(hasRoom(space(16 * mebibyte, 2 * mebibyte))).toBe(true);
-  expect(hasRoom(space(16 * mebibyte, 2 * mebibyte - 4_096))).toBe(false);
+test("hasRoom() keeps half of a small disk", () => {
+  expect(hasRoom(space(12 * mebibyte, 6 * mebibyte))).toBe(true);
+  expect(hasRoom(space(12 * mebibyte, 6 * mebibyte - 4_096))).toBe(false);
 });
 
 test("hasRoom() trusts a file system that does not tell its size", () => {

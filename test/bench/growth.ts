@@ -1,0 +1,62 @@
+import { benchAccept } from "./growth/accept.ts";
+import { benchClaim } from "./growth/claim.ts";
+import { fillPostgres } from "./growth/fill-postgres.ts";
+import { fillSqlite } from "./growth/fill-sqlite.ts";
+import type { Fill, Filled, Filling } from "./growth/filled.ts";
+import type { Took } from "./growth/in-turn.ts";
+import { benchRead } from "./growth/read.ts";
+import type { Part } from "./report.ts";
+import type { Row, Table } from "./table.ts";
+
+const rounds = 300;
+
+/** Works on storages with more and more events. */
+async function withFilled<Result>(
+  fill: Fill,
+  filling: Filling,
+  counts: readonly number[],
+  work: (filled: readonly Filled[]) => Promise<Result>,
+): Promise<Result> {
+  const filled: Filled[] = [];
+  try {
+    for (const count of counts) filled.push(await fill(count, filling));
+    return await work(filled);
+  } finally {
+    for (const { dispose } of filled) await dispose();
+  }
+}
+
+/** How what a storage does grows with what is stored. */
+export const benchGrowth: Part = async ({ options, progress }) => {
+  const counts = [0, 10_000, 100_000, 1_000_000].filter((count) => count <= options.most);
+  const tables: Table[] = [];
+  const figures: Record<string, number> = {};
+  for (const [name, fill] of Object.entries({ SQLite: fillSqlite, PostgreSQL: fillPostgres })) {
+    const found: Record<string, readonly Took[]> = {
+      ...await withFilled(fill, "pending", counts, (filled) => benchClaim(filled, rounds / 3)),
+      ...await withFilled(fill, "worked", counts, async (filled) => ({
+        accept: await benchAccept(filled, rounds),
+        ...await benchRead(filled, rounds / 10),
+      })),
+    };
+    progress(`${name}: growth measured`);
+    tables.push({
+      title: `Growth: ${name}, p50 (p99) in milliseconds with so many events stored`,
+      rows: Object.entries(found).map(([what, took]) => ({ what, ...rowOf(took, counts) })),
+    });
+    if (name !== "SQLite") continue;
+    for (const [index, count] of counts.entries()) {
+      figures[`accept p99 ms at ${count}`] = found["accept"]?.[index]?.p99 ?? NaN;
+    }
+  }
+  return { tables, figures };
+};
+
+function rowOf(took: readonly Took[], counts: readonly number[]): Row {
+  return Object.fromEntries(
+    took.map(({ p50, p99 }, index) => [
+      `${Number(counts[index]).toLocaleString("en")} stored`,
+      `${p50.toFixed(2)} (${p99.toFixed(2)})`,
+    ]),
+  );
+}
