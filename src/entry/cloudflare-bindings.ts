@@ -28,10 +28,9 @@ const expectedDatabase = "DB: expected a D1 database. Make one by " +
 const expectedQueue = 'QUEUE: expected a queue, in wrangler.jsonc: "queues": { "producers": ' +
   '[{ "binding": "QUEUE", "queue": "imggo-webhooks" }] }';
 
-const expectedNoUrl = "STORAGE_URL: expected none, as a Worker keeps events in the D1 database " +
-  "that is bound as DB";
+const expectedNoUrl = "STORAGE_URL: expected none: events are kept in the D1 database DB";
 
-const expectedNoSpool = "SPOOL_URL: expected none, as a Worker has no disk to keep a spool on";
+const expectedNoSpool = "SPOOL_URL: expected none: a Worker has no disk";
 
 /** What a Worker works with. */
 export interface ReadBindings {

@@ -4,8 +4,8 @@ interface ErrorClass {
   readonly code: StorageErrorCode;
   /** What the message says: D1 gives no code. */
   readonly text: RegExp;
-  /** What an operator has to know or do. */
-  readonly advice: string;
+  /** What an operator has to know or do, beside what the message says. */
+  readonly advice?: string;
   /** Whether the same call may succeed a moment later. */
   readonly passing?: boolean;
 }
@@ -15,29 +15,27 @@ const classes: readonly ErrorClass[] = [
   {
     code: "busy",
     text: /overloaded|SQLITE_BUSY|is locked/,
-    advice: "It has more to do than it can.",
     passing: true,
   },
   {
     code: "full",
     text: /SQLITE_TOOBIG|too big|SQLITE_FULL|is full|maximum DB size/i,
-    advice: "A row holds 2 MB, and a database 10 GB (500 MB on the free plan): prune it.",
+    advice: "A row holds 2 MB, a database 10 GB (500 MB on the free plan): prune it.",
   },
   {
     code: "unavailable",
     text: /connection lost|was reset|to be reset|reset because|transient|timed? ?out/i,
-    advice: "It was away for a moment.",
     passing: true,
   },
   {
     code: "unavailable",
     text: /too many (?:api requests|subrequests)/i,
-    advice: "The Worker has used up its queries: 1,000 an invocation, 50 on the free plan.",
+    advice: "The Worker has used up its queries: 1,000, or 50 on the free plan.",
   },
   {
     code: "schema",
     text: /no such (?:table|column)|has no column|already exists/,
-    advice: "Expected a D1 database of its own: make a new one with `wrangler d1 create`.",
+    advice: "Expected a D1 database of its own: make one with `wrangler d1 create`.",
   },
   {
     code: "corrupt",
@@ -47,19 +45,18 @@ const classes: readonly ErrorClass[] = [
   {
     code: "denied",
     text: /SQLITE_AUTH|not authorized|unauthorized|forbidden|permission/i,
-    advice: "Check the database's id in the Worker's configuration, and the account's rights.",
+    advice: "Check the database's id in the Worker's configuration, and your rights.",
   },
   {
     code: "readonly",
     text: /SQLITE_READONLY|readonly/i,
-    advice: "It can be read only.",
   },
 ];
 
 /** What an error of D1 means, and what to do about it. */
 export function classify(error: unknown): StorageError {
   if (error instanceof StorageError) return error;
-  const { code, advice } = classOf(error) ?? { code: "unavailable" as const, advice: "" };
+  const { code = "unavailable", advice = "" } = classOf(error) ?? {};
   return new StorageError(code, `D1: ${messageOf(error)}. ${advice}`.trim(), { cause: error });
 }
 

@@ -44,8 +44,8 @@ async function versionOf(database: D1Database): Promise<number> {
   if (version > migrations.length) {
     throw new StorageError(
       "schema",
-      `The D1 database was written by a newer version: expected schema ${migrations.length} or ` +
-        `older, got ${version}. Update imggo-webhooks, and deploy it.`,
+      `The database is of a newer version: expected schema ${migrations.length} or ` +
+        `older, got ${version}. Update imggo-webhooks.`,
     );
   }
   return version;

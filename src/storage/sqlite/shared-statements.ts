@@ -4,6 +4,17 @@ import { historyWith } from "./attempt-statements.ts";
 export const traceOfEvent: string =
   "(SELECT trace_parent FROM traces WHERE event_seq = events.seq) AS trace_parent";
 
+const isEnd = "state IN ('accepted', 'superseded')";
+// Those of a job by default. What has another one is in the index `events_job`.
+const defaultKeys = (job: string) => `('job.succeeded:' || ${job}, 'job.failed:' || ${job})`;
+
+/** The numbers of a job's stored ends. */
+export const endsOfJob = (job: string): string =>
+  `SELECT seq FROM events WHERE id IN (SELECT event_id FROM keys WHERE key IN ${defaultKeys(job)})
+    AND job_id = ${job} AND ${isEnd}
+  UNION ALL SELECT seq FROM events
+    WHERE job_id = ${job} AND ${isEnd} AND key NOT IN ${defaultKeys("job_id")}`;
+
 /**
  * The statements of an event's way that are right on D1 too, by name. In `state`, 0 to 3 are as the
  * schema says.

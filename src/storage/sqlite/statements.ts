@@ -1,7 +1,7 @@
 import type { EventRow } from "../sql-rows.ts";
 import type { EventState } from "../storage.ts";
 import { historyWithLost, historyWithSuccess } from "./attempt-statements.ts";
-import { traceOfEvent } from "./shared-statements.ts";
+import { endsOfJob, traceOfEvent } from "./shared-statements.ts";
 
 /** The statements that only SQLite's own file takes: within a transaction, one after another. */
 export const statements = {
@@ -15,8 +15,7 @@ export const statements = {
   addDelivery: `INSERT INTO deliveries
     (event_seq, processor, state, attempts, fence, due_at, started_at)
     VALUES (?1, ?2, ?3, ?3, ?3, ?4, ?5)`,
-  findOfJob: `SELECT seq FROM events
-    WHERE job_id = ? AND event = ? AND state IN ('accepted', 'superseded')`,
+  findOfJob: `SELECT seq FROM events WHERE seq IN (${endsOfJob("?1")}) AND event = ?2`,
   supersede: "UPDATE events SET state = 'superseded' WHERE seq = ?",
   withdraw: "DELETE FROM deliveries WHERE event_seq = ? AND state IN (0, 3)",
   withdrawOne: "DELETE FROM deliveries WHERE event_seq = ? AND processor = ?",

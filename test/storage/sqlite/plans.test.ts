@@ -24,7 +24,10 @@ const firstSteps: Readonly<Partial<Record<StatementName, RegExp>>> = {
   ofState: /COVERING INDEX events_state \(state=\? AND rowid>\? AND rowid<\?\)/,
   ofPattern: /COVERING INDEX events_pattern \(pattern_id=\? AND rowid>\? AND rowid<\?\)/,
   ofOtherName: /COVERING INDEX events_other_name \(event=\? AND rowid>\? AND rowid<\?\)/,
-  ofJob: /INDEX events_job \(job_id=\?\)[^]*INDEX events_other_job \(job_id=\? AND rowid>\? AND/,
+  ofJob:
+    /keys USING PRIMARY KEY \(key=\?\)[^]*INDEX events_job \(job_id=\?[^]*INDEX events_other_job \(job_id=\?/,
+  findOfJob: /keys USING PRIMARY KEY \(key=\?\)[^]*INDEX events_job \(job_id=\?/,
+  expect: /keys USING PRIMARY KEY \(key=\?\)[^]*INDEX events_job \(job_id=\?/,
   withDeliveries: /SEARCH deliveries USING PRIMARY KEY \(event_seq>\? AND event_seq<\?\)/,
   withOpenOnes: /SCAN deliveries USING COVERING INDEX deliveries_due/,
   withDeadOnes: /COVERING INDEX deliveries_dead_event \(event_seq>\? AND event_seq<\?\)/,
