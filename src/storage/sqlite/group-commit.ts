@@ -20,9 +20,9 @@ export interface GroupCommitOptions<Context> {
   readonly busyTimeoutMs: number;
 }
 
-const slowCommitMs = 5;
-// So many wait at the most until the first of them is answered.
+// So many wait at the most until the first of them is answered, and for no longer than this.
 const maxGroup = 256;
+const gatherMs = 50;
 
 /**
  * Lets writes that come together share a commit, and with it the disk's sync, which costs more than
@@ -40,16 +40,12 @@ export function createGroupCommit<Context>(
 
   const flush = async (): Promise<void> => {
     for (let wait = 2; waiting.length > 0;) {
+      await gather();
       const group = waiting.slice(0, maxGroup);
-      const startedAt = performance.now();
       const error = commit(group);
       if (error === undefined) {
         waiting = waiting.slice(group.length);
         wait = 2;
-        // A commit blocks the thread. On a slow disk the requests that waited for it get as long to
-        // come this far, and share the next one.
-        const tookMs = performance.now() - startedAt;
-        await (tookMs > slowCommitMs ? pause(Math.min(tookMs, 100)) : nextTurn());
       } else {
         waiting = waiting.filter((each) => !isLate(each) || each.reject(error));
         await pause(wait * (0.5 + Math.random()));
@@ -57,6 +53,19 @@ export function createGroupCommit<Context>(
       }
     }
     flushing = false;
+  };
+
+  /**
+   * A commit blocks the thread: what came meanwhile is still to be read, and shares the next one. So
+   * that one waits as long as each turn of the event loop brings more.
+   */
+  const gather = async (): Promise<void> => {
+    const until = performance.now() + gatherMs;
+    let known: number;
+    do {
+      known = waiting.length;
+      await nextTurn();
+    } while (waiting.length > known && waiting.length < maxGroup && performance.now() < until);
   };
 
   /** Commits a group and settles each of it. An error: another process holds the lock. */
@@ -93,8 +102,7 @@ export function createGroupCommit<Context>(
       waiting.push({ work, signal, giveUpAt, resolve, reject });
       if (flushing) return;
       flushing = true;
-      // What else this turn of the event loop brings shares the commit.
-      void nextTurn().then(flush);
+      void flush();
     });
 }
 
