@@ -8,6 +8,7 @@ const source = fileURLToPath(new URL("../src", import.meta.url));
 // Begun last, one of them would run alone in the end.
 const longest = [
   "runtimes",
+  "sim/simulation",
   "storage/d1",
   "storage/postgres",
   "entry/processes",

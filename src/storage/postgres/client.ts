@@ -10,7 +10,11 @@ export interface PostgresSql extends PostgresTransaction {
     work: (transaction: PostgresTransaction) => Promise<T>,
   ): Promise<unknown>;
   /** Bun's has none: then nothing wakes a worker but its own asking. */
-  listen?(channel: string, onNotify: () => void): Promise<{ unlisten(): Promise<void> }>;
+  listen?(
+    channel: string,
+    onNotify: () => void,
+    onListen: () => void,
+  ): Promise<{ unlisten(): Promise<void> }>;
 }
 
 /** What a client like `postgres` runs a query by. */
@@ -150,8 +154,9 @@ function fromSql(client: PostgresSql): Database {
     },
     listen: (channel, onNotify) =>
       keepListening(async (signal) => {
-        // Once it listens, the client itself connects again where it has to.
-        const subscription = await client.listen?.(channel, onNotify);
+        // The client itself connects again where it has to; each time it listens anew, something may
+        // have come while nobody did.
+        const subscription = await client.listen?.(channel, onNotify, onNotify);
         await aborted(signal);
         await subscription?.unlisten();
       }),

@@ -80,9 +80,8 @@ describe.each(clients)("onDue() by the client %s", (client, connect) => {
       await storing.settle(claim, { kind: "dead", error: "no" });
     }
     const { wakes } = listen(listening);
-    await vi.waitFor(async () => expect(await listeners()).toHaveLength(1));
-    // By which this client says that it listens.
-    if (client === "pg") await wakes.next();
+    // By which it says that it listens.
+    await wakes.next();
     for (
       const makeDue of [
         () => storing.redeliver(id, ["a"]),
@@ -116,6 +115,13 @@ describe.each(clients)("onDue() by the client %s", (client, connect) => {
       expect(wakes.items.length).toBeGreaterThan(count);
     }, { timeout: 15_000, interval: 200 });
     expect(await listeners()).toHaveLength(1);
+  });
+
+  test("wakes whenever it listens anew, for what came while it did not", async () => {
+    const { wakes } = listen(open("anew"));
+    await wakes.next();
+    await terminate(await listeners());
+    await wakes.next();
   });
 
   test("starts while the server is away", async () => {
