@@ -12,6 +12,7 @@ import { defaultConcurrency } from "../worker-options.ts";
 import { loggerOf, processorsOf, receiverOptionsOf } from "./configured.ts";
 import { installedTelemetry } from "./installed-telemetry.ts";
 import { withBodyRoom } from "./listen/body-room.ts";
+import { byTurns } from "./listen/by-turns.ts";
 import type { Handler, Listen, Server } from "./listen/listen.ts";
 import { loadConfig } from "./load-config.ts";
 import { openStorages } from "./open-storage.ts";
@@ -122,10 +123,10 @@ async function run(
     ...(settings.role !== "worker" && {
       webhook: {
         path: receiver.path,
-        receive: withBodyRoom(async (request) => {
+        receive: byTurns(withBodyRoom(async (request) => {
           const answer = await receiver.receive(request);
           return stopping ? withHeader(answer, "Connection", "close") : answer;
-        }),
+        })),
       },
     }),
   };
