@@ -50,7 +50,7 @@ const config: ViteUserConfig = defineConfig({
       .map(([name]) => `test/**/*.${name}.test.ts`),
     // To load everything anew takes most of the files longer than their tests.
     isolate: false,
-    setupFiles: ["test/support/leave-nothing.ts"],
+    setupFiles: ["test/support/leave-nothing.ts", "test/support/patience.ts"],
     // Much of the time goes by in waiting for processes, also where there are but two cores.
     maxWorkers: 4,
     sequence: { sequencer: LongestFirst },

@@ -48,7 +48,7 @@ test.concurrent("locked: another process holds the write lock for 10 s, the answ
   expect(await storage.list({ limit: 1 })).toEqual({ events: [], nextCursor: null });
   const alive = await receiver.fetch(new Request("http://localhost/healthz"));
   expect(alive.status).toBe(200);
-  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  expect(performance.now() - startedAt).toBeLessThan(3_000);
   for (const answer of await Promise.all(answers)) {
     expectRefusal(answer, 503, "storage_unavailable");
   }

@@ -102,9 +102,13 @@ describe("smuggling", () => {
   });
 });
 
+// What else runs on the machine may keep a server from its work: then once more.
+const timed = { timeout: 60_000, retry: 1 };
+
 describe.concurrent("slow clients", () => {
   test.each(facts)(
     "the $name entry answers good requests beside dripping connections",
+    timed,
     async ({ name, closes }) => {
       const { url } = entryOf(name);
       const attack = besiege(url, slowConnections, slowForMs);
@@ -118,12 +122,11 @@ describe.concurrent("slow clients", () => {
         if (closes.includes(slowness)) expect(closedAfterMs, slowness).toBeLessThan(7_500);
       }
     },
-    60_000,
   );
 });
 
 describe("forged requests", () => {
-  test.each(facts)("the $name entry answers good ones beside a flood", async ({ name }) => {
+  test.each(facts)("the $name entry answers good ones beside a flood", timed, async ({ name }) => {
     const { url } = entryOf(name);
     const attack = flood(url, { perSecond: forgedPerSecond, forMs: forgedForMs });
     const good = await sendGood(url, secret, 25, attack);
@@ -133,7 +136,7 @@ describe("forged requests", () => {
     expect(good.p99Ms).toBeLessThan(1_000);
     expect(otherwise).toBe(0);
     expect(refused).toBeGreaterThan(forgedPerSecond * forgedForMs / 10_000);
-  }, 60_000);
+  });
 });
 
 describe("after all of it", () => {

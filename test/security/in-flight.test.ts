@@ -57,7 +57,6 @@ test.each(["node", "bun", "deno"] as const)(
     const over = new Promise((resolve) => setTimeout(resolve, 200));
     const good = await sendGood(entry.url, String(secrets[0]), 25, over);
     expect(good.failed).toBe(0);
-    expect(good.p99Ms).toBeLessThan(1_000);
     expect(await entry.end(async () => {})).toBe(0);
   },
 );

@@ -39,7 +39,7 @@ export function modelTests(test: Test): void {
         },
       ),
       // On a slow disk some of them will do.
-      { numRuns: 100, interruptAfterTimeLimit: 5_000 },
+      { numRuns: 100, interruptAfterTimeLimit: 2_500 },
     );
   });
 }

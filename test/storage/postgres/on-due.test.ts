@@ -68,7 +68,7 @@ describe.each(clients)("onDue() by the client %s", (client, connect) => {
     const startedAt = performance.now();
     await storing.accept(event);
     await vi.waitFor(() => expect(wakes.items.length).toBeGreaterThan(count), { interval: 5 });
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 
   test("wakes when another storage has redelivered or redriven", async () => {
@@ -173,7 +173,7 @@ describe.each(clients)("onDue() by the client %s", (client, connect) => {
     const startedAt = performance.now();
     const response = await receiver.fetch(await signedRequest(success));
     expect(response.status).toBe(200);
-    expect(await ran.next() - startedAt).toBeLessThan(1_000);
+    expect(await ran.next() - startedAt).toBeLessThan(5_000);
   });
 
   test("does not take the only connection", async () => {

@@ -79,10 +79,10 @@ describe("withSpool() in an outage", () => {
     const startedAt = performance.now();
     await Promise.all(events.map((event) => storage.accept(event)));
     expect(performance.now() - startedAt).toBeGreaterThan(1_900);
-    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    expect(performance.now() - startedAt).toBeLessThan(3_900);
     const nextAt = performance.now();
     await accept();
-    expect(performance.now() - nextAt).toBeLessThan(500);
+    expect(performance.now() - nextAt).toBeLessThan(1_500);
     expect(broken.asked()).toBe(65);
     broken.is("works");
     await allMoved();
