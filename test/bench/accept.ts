@@ -12,14 +12,13 @@ import { inWorkerd } from "./servers/worker.ts";
 /** Those whose ratios are close to what they must reach: they get every round. */
 const close = [
   floor,
-  webCryptoFloor,
   expressSample,
   ...(["node", "bun", "deno"] as const).map(withSqlite),
 ];
 
 /** Those that are far from it, or only shown beside: fewer rounds will do. */
 const beside = (databases: PostgresDatabases) => [
-  ...[inMemory, withPostgres(databases), inWorkerd],
+  ...[webCryptoFloor, inMemory, withPostgres(databases), inWorkerd],
   ...[flaskSample, webhookRunning, webhookIdle],
 ];
 

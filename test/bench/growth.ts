@@ -10,20 +10,11 @@ import type { Row, Table } from "./table.ts";
 
 const rounds = 300;
 
-/** Works on storages with more and more events. */
-async function withFilled<Result>(
-  fill: Fill,
-  filling: Filling,
-  counts: readonly number[],
-  work: (filled: readonly Filled[]) => Promise<Result>,
-): Promise<Result> {
+/** Storages with more and more events. */
+async function fillEach(fill: Fill, filling: Filling, counts: readonly number[]) {
   const filled: Filled[] = [];
-  try {
-    for (const count of counts) filled.push(await fill(count, filling));
-    return await work(filled);
-  } finally {
-    for (const { dispose } of filled) await dispose();
-  }
+  for (const count of counts) filled.push(await fill(count, filling));
+  return filled;
 }
 
 /** How what a storage does grows with what is stored. */
@@ -32,13 +23,20 @@ export const benchGrowth: Part = async ({ options, progress }) => {
   const tables: Table[] = [];
   const figures: Record<string, number> = {};
   for (const [name, fill] of Object.entries({ SQLite: fillSqlite, PostgreSQL: fillPostgres })) {
-    const found: Record<string, readonly Took[]> = {
-      ...await withFilled(fill, "pending", counts, (filled) => benchClaim(filled, rounds / 3)),
-      ...await withFilled(fill, "worked", counts, async (filled) => ({
-        accept: await benchAccept(filled, rounds),
-        ...await benchRead(filled, rounds / 10),
-      })),
-    };
+    const [pending, worked] = await Promise.all([
+      fillEach(fill, "pending", counts),
+      fillEach(fill, "worked", counts),
+    ]);
+    let found: Readonly<Record<string, readonly Took[]>>;
+    try {
+      found = {
+        ...await benchClaim(pending, rounds / 3),
+        accept: await benchAccept(worked, rounds),
+        ...await benchRead(worked, rounds / 10),
+      };
+    } finally {
+      for (const { dispose } of [...pending, ...worked]) await dispose();
+    }
     progress(`${name}: growth measured`);
     tables.push({
       title: `Growth: ${name}, p50 (p99) in milliseconds with so many events stored`,

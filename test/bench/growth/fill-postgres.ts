@@ -18,7 +18,7 @@ export const fillPostgres: Fill = async (count, filling) => {
   await pool.query(`
     INSERT INTO ${schema}.events
         (id, key, state, origin, event, job_id, pattern_id, received_at, body)
-      SELECT 'evt_' || n, 'job:' || n, ${event["state"]}, 'webhook', ${event["event"]},
+      SELECT 'evt_' || n, ${event["key"]}, ${event["state"]}, 'webhook', ${event["event"]},
         'job_' || n, ${event["pattern_id"]}, ${time("n")}, '${body}'::bytea
       FROM generate_series(1, ${count}) n ORDER BY n;
     INSERT INTO ${schema}.keys (digest, event_id)

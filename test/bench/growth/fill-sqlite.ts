@@ -21,9 +21,9 @@ export const fillSqlite: Fill = async (count, filling) => {
       WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${count})
       SELECT n FROM numbers WHERE n <= ${count};
     INSERT INTO events (seq, id, key, state, event, job_id, pattern_id, received_at, body)
-      SELECT n, 'evt_' || n, 'job:' || n, ${event["state"]}, ${event["event"]}, 'job_' || n,
+      SELECT n, 'evt_' || n, ${event["key"]}, ${event["state"]}, ${event["event"]}, 'job_' || n,
         ${event["pattern_id"]}, ${beganAt} + n, CAST('${body}' AS BLOB) FROM numbers;
-    INSERT INTO keys (key, event_id) SELECT 'job:' || n, 'evt_' || n FROM numbers;
+    INSERT INTO keys (key, event_id) SELECT key, id FROM events;
     INSERT INTO deliveries (event_seq, processor, due_at, state, last_error)
       SELECT n, 'a', ${beganAt} + n, ${delivery["state"]}, ${delivery["last_error"]} FROM numbers;
     COMMIT`);

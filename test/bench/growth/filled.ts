@@ -28,13 +28,15 @@ export type Fill = (count: number, filling: Filling) => Promise<Filled>;
 export function eventSql(filling: Filling, n: string): Readonly<Record<string, string>> {
   const isWorked = filling === "worked";
   const pattern = `CASE WHEN ${n} % 100000 = 99 THEN 'pat_rare' ELSE 'pat_' || (${n} % 50) END`;
+  const event = isWorked
+    ? `CASE WHEN ${n} % 50 = 1 THEN 'job.failed' ELSE 'job.succeeded' END`
+    : "'job.succeeded'";
   return {
+    key: `${event} || ':job_' || ${n}`,
     state: isWorked
       ? `CASE WHEN ${n} % 1000 = 7 THEN 'quarantined' ELSE 'accepted' END`
       : "'accepted'",
-    event: isWorked
-      ? `CASE WHEN ${n} % 50 = 1 THEN 'job.failed' ELSE 'job.succeeded' END`
-      : "'job.succeeded'",
+    event,
     pattern_id: isWorked ? pattern : "NULL",
   };
 }

@@ -19,7 +19,7 @@ export async function processed(
     try {
       const beganAt = performance.now();
       const slice = { ...prepared, skip: 0 };
-      const { perSecond, accepted } = await load.run(started.url, slice, options.seconds * 2);
+      const { perSecond, accepted } = await load.run(started.url, slice, options.seconds);
       if (role === "receiver") return perSecond;
       const startUp = (performance.now() - beganAt) / 1_000 - accepted / perSecond;
       const database = new DatabaseSync(file, { readOnly: true });
