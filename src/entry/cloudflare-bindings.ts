@@ -21,7 +21,7 @@ export interface QueueProducer {
   send(message: unknown): Promise<unknown>;
 }
 
-const expectedDatabase = "DB: expected a D1 database. Make one by " +
+const expectedDatabase = "DB: expected a D1 database. Make one: " +
   '`npx wrangler d1 create imggo-webhooks`, and put its id into wrangler.jsonc: "d1_databases": ' +
   '[{ "binding": "DB", "database_name": "imggo-webhooks", "database_id": "…" }]';
 

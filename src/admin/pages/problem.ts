@@ -55,7 +55,7 @@ export function explained(error: unknown, links: Links, log: Logger): Page {
     return problemPage(
       503,
       "The storage does not answer",
-      "What is stored cannot be read now. Events that cannot be stored are answered 503, unless there is a spool. A form may have been taken all the same: look before you send it again. The log says more.",
+      "What is stored cannot be read now. Events that cannot be stored are answered 503, unless there is a spool. A form may have been taken: look before sending it again. The log says more.",
       { path: links.to(), name: "Try again" },
     );
   }

@@ -29,7 +29,7 @@ export async function accept(
     { readonly event_id: string }[],
     { readonly state: EventState }[],
   ];
-  if (known === undefined) throw new Error("D1 returned no row of an insert.");
+  if (known === undefined) throw new Error("D1 returned no row.");
   if (added !== undefined) return { id, duplicate: false, state: added.state, identical: true };
 
   const compare = [bind(sql.compareEvent, body, known.event_id)];

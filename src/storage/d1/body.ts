@@ -20,7 +20,7 @@ export function toParameter(body: Uint8Array<ArrayBuffer>): D1Value {
     throw new StorageError(
       "full",
       `A row of D1 holds no body of ${body.byteLength} bytes: expected ${maxD1BodyBytes} at the ` +
-        "most. Set MAX_BODY_BYTES to that, or use another storage.",
+        "most. Set MAX_BODY_BYTES to that.",
     );
   }
   try {

@@ -30,7 +30,7 @@ const classes: readonly ErrorClass[] = [
   {
     code: "unavailable",
     text: /too many (?:api requests|subrequests)/i,
-    advice: "The Worker has used up its queries: 1,000, or 50 on the free plan.",
+    advice: "The Worker used up its queries: 1,000, or 50 on the free plan.",
   },
   {
     code: "schema",
@@ -40,7 +40,7 @@ const classes: readonly ErrorClass[] = [
   {
     code: "corrupt",
     text: /SQLITE_CORRUPT|SQLITE_NOTADB|malformed/,
-    advice: "Restore it with `wrangler d1 time-travel restore`.",
+    advice: "Restore it with `wrangler d1 time-travel`.",
   },
   {
     code: "denied",

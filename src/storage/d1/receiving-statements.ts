@@ -10,6 +10,9 @@ import { bodyColumns } from "./body.ts";
 // when it applies. Those that are right as the SQLite storage has them are used as they are; in
 // templates, whose type needs no inference.
 
+const succeeded = endsOfJob("?5", "'job.succeeded'");
+const failed = endsOfJob("?1", "'job.failed'");
+
 /** The same statement, of an event's id. */
 export const byEventId = (sql: string): string =>
   sql.replace(/event_seq = (\?\d*)/, "event_seq = (SELECT seq FROM events WHERE id = $1)");
@@ -33,10 +36,7 @@ export const receivingStatements = {
   addEvent: `INSERT INTO events (key, id, state, event, job_id, pattern_id, received_at, body)
     SELECT ?1, ?2,
       CASE WHEN ?3 = 'accepted' AND ?4 = 'job.failed'
-        AND EXISTS (SELECT 1 FROM events WHERE seq IN (${
-    endsOfJob("?5")
-  }) AND event = 'job.succeeded')
-        THEN 'superseded' ELSE ?3 END,
+        AND EXISTS (${succeeded}) THEN 'superseded' ELSE ?3 END,
       ?4, ?5, ?6, ?7, CAST(?8 AS BLOB)
     FROM keys WHERE key = ?1 AND event_id = ?2 AND expires_at IS NULL
       AND NOT EXISTS (SELECT 1 FROM events WHERE events.id = ?2 AND events.key = ?1)
@@ -46,10 +46,10 @@ export const receivingStatements = {
   addDeliveries: `INSERT INTO deliveries (event_seq, processor, due_at)
     SELECT seq, value, ?3 FROM events CROSS JOIN json_each(?2)
     WHERE events.id = ?1 AND state = 'accepted' ON CONFLICT DO NOTHING`,
-  supersede: `UPDATE events SET state = 'superseded' WHERE seq IN (${endsOfJob("?1")})
-    AND event = 'job.failed' AND state = 'accepted' AND EXISTS (SELECT 1 FROM events AS stored WHERE stored.id = ?2)`,
+  supersede: `UPDATE events SET state = 'superseded' WHERE seq IN (${failed})
+    AND state = 'accepted' AND EXISTS (SELECT 1 FROM events AS stored WHERE stored.id = ?2)`,
   withdrawFailed: `DELETE FROM deliveries WHERE state IN (0, 3)
-    AND event_seq IN (${endsOfJob("?1")}) AND ${eventIs("superseded")}`,
+    AND event_seq IN (${failed}) AND ${eventIs("superseded")}`,
   compareEvent: `${shared.compareEvent.replace("?", "CAST(? AS BLOB)")}`,
   due: `SELECT event_seq, processor, attempts, fence, events.state, length(body) AS size
     FROM deliveries CROSS JOIN events ON seq = event_seq

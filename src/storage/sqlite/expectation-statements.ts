@@ -1,5 +1,5 @@
 import type { ExpectationRow } from "../sql-rows.ts";
-import { endsOfJob } from "./shared-statements.ts";
+import { anyEndsOfJob } from "./shared-statements.ts";
 
 const columns = "seq, job_id, pattern_id, deadline_at, asked, ask_at, last_error";
 const due = "FROM expectations WHERE ask_at <= ?1 ORDER BY ask_at, seq LIMIT ?2";
@@ -8,7 +8,7 @@ const due = "FROM expectations WHERE ask_at <= ?1 ORDER BY ask_at, seq LIMIT ?2"
 export const expectationStatements = {
   // Who is asking now is not disturbed, and who has asked keeps to when to ask again.
   expect: `INSERT INTO expectations (job_id, pattern_id, deadline_at, ask_at)
-    SELECT ?1, ?2, ?3, ?3 WHERE NOT EXISTS (${endsOfJob("?1")})
+    SELECT ?1, ?2, ?3, ?3 WHERE NOT EXISTS (${anyEndsOfJob("?1")})
     ON CONFLICT (job_id) DO UPDATE SET
       pattern_id = coalesce(pattern_id, excluded.pattern_id),
       deadline_at = min(deadline_at, excluded.deadline_at),

@@ -1,6 +1,6 @@
 import type { EventRow } from "../sql-rows.ts";
 import { describedEvent } from "./event-statements.ts";
-import { endsOfJob } from "./shared-statements.ts";
+import { anyEndsOfJob } from "./shared-statements.ts";
 
 // Where the search for what a filter means begins: the events to look at, the last stored first, ?9 of
 // those from ?11 on and before ?8. The parameters are the same in each, so that none depends on which
@@ -16,7 +16,7 @@ const looked = {
     WHERE event = ?2 AND event <> 'job.succeeded' AND ${within} ${lastFirst}`,
   ofState: `SELECT seq FROM events INDEXED BY events_state
     WHERE state = ?1 AND state <> 'accepted' AND ${within} ${lastFirst}`,
-  ofJob: `SELECT seq FROM (${endsOfJob("?3")}
+  ofJob: `SELECT seq FROM (${anyEndsOfJob("?3")}
     UNION ALL SELECT seq FROM events WHERE job_id = ?3 AND state IN ('ignored', 'quarantined'))
     WHERE ${within} ${lastFirst}`,
   // The rows of deliveries are smaller than those of events.

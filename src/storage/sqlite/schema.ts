@@ -122,6 +122,6 @@ export const migrations: readonly (readonly string[])[] = [
     // index by them is one more page that every event changes.
     "DROP INDEX events_job",
     `CREATE INDEX events_job ON events (job_id) WHERE state IN ('accepted', 'superseded')
-      AND key NOT IN ('job.succeeded:' || job_id, 'job.failed:' || job_id)`,
+      AND (key <> event || ':' || job_id OR event NOT IN ('job.succeeded', 'job.failed'))`,
   ],
 ];

@@ -4,16 +4,23 @@ import { historyWith } from "./attempt-statements.ts";
 export const traceOfEvent: string =
   "(SELECT trace_parent FROM traces WHERE event_seq = events.seq) AS trace_parent";
 
-const isEnd = "state IN ('accepted', 'superseded')";
-// Those of a job by default. What has another one is in the index `events_job`.
-const defaultKeys = (job: string) => `('job.succeeded:' || ${job}, 'job.failed:' || ${job})`;
+const isEndOf = (job: string) => `job_id = ${job} AND state IN ('accepted', 'superseded')`;
 
-/** The numbers of a job's stored ends. */
-export const endsOfJob = (job: string): string =>
-  `SELECT seq FROM events WHERE id IN (SELECT event_id FROM keys WHERE key IN ${defaultKeys(job)})
-    AND job_id = ${job} AND ${isEnd}
-  UNION ALL SELECT seq FROM events
-    WHERE job_id = ${job} AND ${isEnd} AND key NOT IN ${defaultKeys("job_id")}`;
+// Ends are found by their default keys. Those with another one, or another name, are in `events_job`.
+const byKey = (job: string, event: string) =>
+  `SELECT seq FROM keys CROSS JOIN events ON events.id = event_id
+    WHERE keys.key = ${event} || ':' || ${job} AND event = ${event} AND ${isEndOf(job)}`;
+const byIndex = (job: string) =>
+  `SELECT seq FROM events WHERE ${isEndOf(job)}
+    AND (key <> event || ':' || job_id OR event NOT IN ('job.succeeded', 'job.failed'))`;
+
+/** The numbers of a job's stored ends of a name. Both are SQL. */
+export const endsOfJob = (job: string, event: string): string =>
+  `${byKey(job, event)} UNION ALL ${byIndex(job)} AND event = ${event}`;
+
+/** Those of any name. */
+export const anyEndsOfJob = (job: string): string =>
+  [byKey(job, "'job.succeeded'"), byKey(job, "'job.failed'"), byIndex(job)].join(" UNION ALL ");
 
 /**
  * The statements of an event's way that are right on D1 too, by name. In `state`, 0 to 3 are as the
