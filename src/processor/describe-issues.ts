@@ -11,8 +11,9 @@ const longestExpectation = 60;
  */
 export function describeIssues(issues: readonly StandardIssue[]): string {
   const listed = issues.slice(0, most).map((issue) => {
-    const path = (issue.path ?? [])
-      .map((part) => String(typeof part === "object" ? part.key : part)).join(".");
+    // A list of the library's own kind may have another `map`.
+    const keys = Array.from(issue.path ?? [], (part) => typeof part === "object" ? part.key : part);
+    const path = keys.map(String).join(".");
     const where = path === "" ? "" : `${shortened(path, longestPath)}: `;
     return `${where}${shortened(expectationOf(issue), longestExpectation)}`;
   });

@@ -8,6 +8,7 @@ import {
   type WebhookEvent,
 } from "imggo-webhooks";
 import { memoryStorage } from "imggo-webhooks/storage/memory";
+import { type } from "arktype";
 import * as v from "valibot";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { z } from "zod";
@@ -23,7 +24,8 @@ const Invoice = v.object({
   due: v.optional(v.pipe(v.string(), v.transform((text) => new Date(text)))),
 });
 const Receipt = z.object({ shop: z.string(), lines: z.array(z.object({ sku: z.string() })) });
-const patterns = { pat_invoice: Invoice, pat_receipt: Receipt };
+const Menu = type({ dishes: type({ name: "string", price: "number > 0" }).array() });
+const patterns = { pat_invoice: Invoice, pat_receipt: Receipt, pat_menu: Menu };
 
 function succeeded(pattern_id: string | null, result: unknown): WebhookEvent {
   const wire = nested.succeeded({ ...sampleJob, pattern_id: pattern_id ?? "", result });
@@ -41,12 +43,15 @@ describe("handlers({ patterns })", () => {
         expectTypeOf(event).toEqualTypeOf<"job.succeeded">();
         expectTypeOf(timestamp).toBeString();
         expectTypeOf(data.job_id).toBeString();
-        expectTypeOf(data.pattern_id).toEqualTypeOf<"pat_invoice" | "pat_receipt">();
+        expectTypeOf(data.pattern_id)
+          .toEqualTypeOf<"pat_invoice" | "pat_receipt" | "pat_menu">();
         if (data.pattern_id === "pat_invoice") {
           expectTypeOf(data.result).toEqualTypeOf<v.InferOutput<typeof Invoice>>();
           expectTypeOf(data.result.due).toEqualTypeOf<Date | undefined>();
-        } else {
+        } else if (data.pattern_id === "pat_receipt") {
           expectTypeOf(data.result).toEqualTypeOf<z.output<typeof Receipt>>();
+        } else {
+          expectTypeOf(data.result.dishes).toEqualTypeOf<{ name: string; price: number }[]>();
         }
       },
       onMismatch: (event, given, issues) => {
@@ -67,6 +72,7 @@ describe("handlers({ patterns })", () => {
     expect(wrong).toThrow(TypeError);
     expectTypeOf(Invoice).toExtend<StandardSchema>();
     expectTypeOf(Receipt).toExtend<StandardSchema>();
+    expectTypeOf(Menu).toExtend<StandardSchema>();
   });
 
   test("hands on what the schema makes of a result, and leaves the rest as it is", async () => {
@@ -98,6 +104,13 @@ describe("handlers({ patterns })", () => {
       "pat_receipt",
       { shop: "", lines: [{ sku: "a" }, { sku: [secretText] }] },
       "The result does not fit: lines.1.sku: expected string",
+    ],
+    ["pat_menu", null, "The result does not fit: expected an object"],
+    [
+      "pat_menu",
+      { dishes: [{ name: "Soup", price: -4711 }, { name: [secretText], price: 1 }] },
+      "The result does not fit: dishes.0.price: expected positive; " +
+      "dishes.1.name: expected a string",
     ],
     [
       "pat_other",
