@@ -159,4 +159,27 @@ export function supersedeTests(test: Test): void {
       expect(Object.keys(await statesOf(storage, id))).toEqual(processors);
     }
   });
+
+  test("accept() knows the ends of a job whatever their keys look like", async ({ storage }) => {
+    const swapped = async (jobId: string) => ({
+      failed: await newEvent({ event: "job.failed", jobId, key: `job.succeeded:${jobId}` }),
+      succeeded: await newEvent({ event: "job.succeeded", jobId, key: `job.failed:${jobId}` }),
+    });
+    const [one, other] = [await swapped("job_1"), await swapped("job_2")];
+    // What looks like the key of another job's end is none of that job's.
+    const misleading = await newEvent({ jobId: "job_4", key: "job.succeeded:job_3" });
+    const failure = await newEvent({ event: "job.failed", jobId: "job_3" });
+    const ends = [one.failed, one.succeeded, other.succeeded, other.failed, misleading, failure];
+    for (const event of ends) await storage.accept(event);
+    for (const { failed, succeeded } of [one, other]) {
+      expect(await storage.get(failed.id)).toMatchObject({ state: "superseded" });
+      expect(await storage.get(succeeded.id)).toMatchObject({ state: "accepted" });
+      const jobId = `${failed.jobId}`;
+      const { events } = await storage.list({ jobId, limit: 10 });
+      expect(events.map(({ id }) => id).sort()).toEqual([failed.id, succeeded.id].sort());
+      expect(await storage.expectations.add({ jobId, patternId: null, withinMs: 1 }))
+        .toBe("fulfilled");
+    }
+    expect(await storage.get(failure.id)).toMatchObject({ state: "accepted" });
+  });
 }
