@@ -314,3 +314,22 @@ test("an observer is told of a delivery that is dead because its last attempt ne
   await worker.drain();
   expect(attempted.mock.calls).toEqual([[{ processor: "a", result: "dead" }]]);
 });
+
+test("an observer is told how an attempt ended, and how long it took", async () => {
+  const { storage, accept } = setUp({ processors: { a: () => {} } });
+  const attempted = vi.fn();
+  const pause = 20;
+  const worker = createWorker({
+    storage,
+    processors: { a: () => new Promise((resolve) => setTimeout(resolve, pause)) },
+    observer: observerOf([{ attempted }]),
+  });
+  await accept();
+  await worker.drain();
+  expect(attempted).toHaveBeenCalledExactlyOnceWith(
+    { processor: "a", result: "succeeded", durationMs: expect.any(Number) },
+  );
+  const [[{ durationMs }] = []] = attempted.mock.calls;
+  expect(durationMs).toBeGreaterThan(pause - 5);
+  expect(durationMs).toBeLessThan(5_000);
+});

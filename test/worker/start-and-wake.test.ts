@@ -1,3 +1,4 @@
+import { RetryLater } from "imggo-webhooks";
 import { expect, test, vi } from "vitest";
 import { createGate } from "../support/gate.ts";
 import { newEvent } from "../support/new-event.ts";
@@ -33,6 +34,30 @@ test("start() claims again as soon as there is room, however long the queue is",
   worker.start();
   const done = (await settled.take(9)).map(({ lease }) => lease.eventId);
   expect(done.sort()).toEqual(ids.sort());
+});
+
+test("start() tries at once again what is due at once again", async () => {
+  const { worker, accept, delivery, settled } = setUp({
+    processors: {
+      a: (_event, { attempt }) => {
+        if (attempt === 1) throw new RetryLater(0);
+      },
+    },
+  });
+  const id = await accept();
+  worker.start();
+  await settled.take(2);
+  expect(await delivery(id)).toMatchObject({ state: "succeeded", attempts: 2 });
+});
+
+test("start() does nothing after stop()", async () => {
+  const { worker, accept, claimed } = setUp({ processors: { a: () => {} } });
+  await accept();
+  await worker.stop();
+  worker.start();
+  worker.wake();
+  await worker.stop();
+  expect(claimed.items).toEqual([]);
 });
 
 test("start() called again changes nothing", async () => {

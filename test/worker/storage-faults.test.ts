@@ -88,3 +88,18 @@ test("a worker keeps the lease while it cannot record the outcome", async () => 
   expect(await draining).toEqual({ ...nothing, succeeded: 1 });
   expect(await delivery(id)).toMatchObject({ state: "succeeded", attempts: 1 });
 });
+
+test("a worker takes an outcome for lost that it could not record while its lease lasted", async () => {
+  const broken = () => Promise.reject(new Error("connection reset"));
+  const { worker, accept, delivery } = setUp({
+    processors: { a: () => {} },
+    options: { leaseMs: 6_000 },
+    faulty: () => ({ settle: broken, renew: broken }),
+  });
+  const id = await accept();
+  vi.useFakeTimers();
+  const draining = worker.drain();
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(await draining).toEqual({ ...nothing, lost: 1 });
+  expect(await delivery(id)).toMatchObject({ state: "running", attempts: 1 });
+});
