@@ -15,7 +15,7 @@ export const statements = {
   addDelivery: `INSERT INTO deliveries
     (event_seq, processor, state, attempts, fence, due_at, started_at)
     VALUES (?1, ?2, ?3, ?3, ?3, ?4, ?5)`,
-  findOfJob: endsOfJob("?1", "?2"),
+  findOfJob: `${endsOfJob("?1", "?2")}`,
   supersede: "UPDATE events SET state = 'superseded' WHERE seq = ?",
   withdraw: "DELETE FROM deliveries WHERE event_seq = ? AND state IN (0, 3)",
   withdrawOne: "DELETE FROM deliveries WHERE event_seq = ? AND processor = ?",
