@@ -54,6 +54,20 @@ test("createGroupCommit() commits more than a group in several", async () => {
   expect(commits).toEqual([256, 256, 88]);
 });
 
+test("createGroupCommit() commits once what one turn after another brings, and then at once", async () => {
+  const { commits, write } = setUp();
+  const writes: Promise<unknown>[] = [];
+  const addInTurns = (count: number) => {
+    if (count > 1) setImmediate(() => addInTurns(count - 1));
+    writes.push(write(add(String(count))));
+  };
+  addInTurns(4);
+  await writes[0];
+  expect(commits).toEqual([4]);
+  await write(add("alone"));
+  expect(commits).toEqual([4, 1]);
+});
+
 test("createGroupCommit() waits for a lock, and for those that come meanwhile", async () => {
   const { stored, write, lock } = setUp();
   lock(true);
