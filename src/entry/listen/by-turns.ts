@@ -4,8 +4,8 @@ import type { WebhookRequest } from "../../webhook.ts";
 
 /**
  * Receives requests whose bodies came in one turn of the event loop one step beside the other, once
- * all of them are there. Between two system calls a processor forgets most of what it does for a
- * request: worked through one by one, each takes two to three times as long.
+ * all of them are there. Between two system calls a CPU forgets most of the code that a request
+ * takes: worked through one by one, each takes two to three times as long.
  */
 export function byTurns(
   receive: (request: WebhookRequest) => Promise<Answer>,

@@ -20,7 +20,7 @@ export interface GroupCommitOptions<Context> {
   readonly busyTimeoutMs: number;
 }
 
-// So many wait at the most until the first of them is answered, and for no longer than this.
+// So many share a commit at the most, and so long they are waited for.
 const maxGroup = 256;
 const gatherMs = 50;
 

@@ -14,7 +14,7 @@ const byIndex = (job: string) =>
   `SELECT seq FROM events WHERE ${isEndOf(job)}
     AND (key <> event || ':' || job_id OR event NOT IN ('job.succeeded', 'job.failed'))`;
 
-/** The numbers of a job's stored ends of a name. Both are SQL. */
+/** The numbers of a job's stored ends of one of the two names. Both parameters are SQL. */
 export const endsOfJob = (job: string, event: string): string =>
   `${byKey(job, event)} UNION ALL ${byIndex(job)} AND event = ${event}`;
 
