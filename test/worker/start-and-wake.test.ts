@@ -37,15 +37,20 @@ test("start() claims again as soon as there is room, however long the queue is",
 });
 
 test("start() tries at once again what is due at once again", async () => {
-  const { worker, accept, delivery, settled } = setUp({
+  const { open, opened } = createGate();
+  const { worker, accept, claimed, delivery, settled } = setUp({
     processors: {
-      a: (_event, { attempt }) => {
+      a: async (_event, { attempt }) => {
+        // By then nothing was due for a while.
+        await opened;
         if (attempt === 1) throw new RetryLater(0);
       },
     },
   });
   const id = await accept();
   worker.start();
+  await claimed.take(2);
+  open();
   await settled.take(2);
   expect(await delivery(id)).toMatchObject({ state: "succeeded", attempts: 2 });
 });
