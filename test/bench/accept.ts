@@ -1,7 +1,7 @@
 import { median } from "./median.ts";
 import type { Part } from "./report.ts";
 import { type Round, runRounds } from "./rounds.ts";
-import { expressSample, floor, webCryptoFloor } from "./servers/floor.ts";
+import { expressSample, floor } from "./servers/floor.ts";
 import { flaskSample } from "./servers/flask.ts";
 import { webhookIdle, webhookRunning } from "./servers/go-webhook.ts";
 import { inMemory, withPostgres, withSqlite } from "./servers/ours.ts";
@@ -18,7 +18,7 @@ const close = [
 
 /** Those that are far from it, or only shown beside: fewer rounds will do. */
 const beside = (databases: PostgresDatabases) => [
-  ...[webCryptoFloor, inMemory, withPostgres(databases), inWorkerd],
+  ...[inMemory, withPostgres(databases), inWorkerd],
   ...[flaskSample, webhookRunning, webhookIdle],
 ];
 
@@ -54,7 +54,6 @@ export const benchAccept: Part = async ({ databases, options, ...bench }) => {
       what: name,
       "a second": shown(rate, 0),
       "÷ floor": shown(rate / rateOf(floor.name), 2),
-      "÷ WebCrypto floor": shown(rate / rateOf(webCryptoFloor.name), 2),
       "÷ Express": shown(rate / rateOf(expressSample.name), 2),
       "p50 ms": shown(of(name, ({ p50 }) => p50), 2),
       "p99 ms": shown(of(name, ({ p99 }) => p99), 2),

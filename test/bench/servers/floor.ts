@@ -7,14 +7,14 @@ import type { BenchServer } from "./server.ts";
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 /** A server on Node.js in one file, which stores nothing. */
-function onNode(name: string, kind: BenchServer["kind"], ...args: string[]): BenchServer {
+function onNode(name: string, kind: BenchServer["kind"], file: string): BenchServer {
   return {
     name,
     kind,
     async start(folder) {
       const port = await freePort();
       const env = { PORT: String(port), WEBHOOK_SECRET: secret };
-      const program = await startProgram([...runtimes.node, ...args], { folder, port, env });
+      const program = await startProgram([...runtimes.node, file], { folder, port, env });
       return {
         url: new URL(`http://127.0.0.1:${port}/webhook`),
         pid: program.pid,
@@ -24,17 +24,11 @@ function onNode(name: string, kind: BenchServer["kind"], ...args: string[]): Ben
   };
 }
 
-const floorFile = path("floor-process.ts");
-
 /** A bare `node:http` server that checks the signature by `node:crypto`. */
-export const floor: BenchServer = onNode("floor: node:http, createHmac", "floor", floorFile);
-
-/** The same by WebCrypto, which a receiver that runs anywhere has to take. */
-export const webCryptoFloor: BenchServer = onNode(
-  "floor: node:http, WebCrypto",
+export const floor: BenchServer = onNode(
+  "floor: node:http, createHmac",
   "floor",
-  floorFile,
-  "webcrypto",
+  path("floor-process.ts"),
 );
 
 /** The Express sample of the guide. */
