@@ -1,6 +1,6 @@
 import { median } from "./median.ts";
 import type { Part } from "./report.ts";
-import { type Round, runRounds } from "./rounds.ts";
+import { type Round, runRounds, warmUpSeconds } from "./rounds.ts";
 import { expressSample, floor } from "./servers/floor.ts";
 import { flaskSample } from "./servers/flask.ts";
 import { webhookIdle, webhookRunning } from "./servers/go-webhook.ts";
@@ -42,7 +42,6 @@ export const benchAccept: Part = async ({ databases, options, ...bench }) => {
       (_, round) => present.filter((server) => close.includes(server) || round === 0),
     ),
     seconds: options.seconds,
-    warmUpSeconds: 1,
   });
   const of = (name: string, value: (round: Round) => number) =>
     median(rounds.get(name)?.map(value) ?? []);
@@ -63,7 +62,7 @@ export const benchAccept: Part = async ({ databases, options, ...bench }) => {
     };
   });
   const title = `Accept: ${bench.load.name}, 64 connections, medians of rounds of ` +
-    `${options.seconds} s after a warm-up of 1 s`;
+    `${options.seconds} s after a warm-up of ${warmUpSeconds} s`;
   return {
     tables: [{ title, rows: [...rows, ...missing] }],
     figures: Object.fromEntries(

@@ -11,6 +11,9 @@ export interface Round extends Loaded {
   readonly cpuMicroseconds: number | undefined;
 }
 
+/** How long each server is loaded before it is measured. */
+export const warmUpSeconds = 1;
+
 /** How rounds are run. */
 export interface RoundsOptions {
   readonly folder: string;
@@ -19,7 +22,6 @@ export interface RoundsOptions {
   /** Who takes part in which round. */
   readonly plan: readonly (readonly BenchServer[])[];
   readonly seconds: number;
-  readonly warmUpSeconds: number;
   /** Is told what was measured. */
   readonly progress: (line: string) => void;
 }
@@ -43,7 +45,7 @@ export async function runRounds(options: RoundsOptions): Promise<Map<string, Rou
 async function runRound(
   server: BenchServer,
   folder: string,
-  { events, load, seconds, warmUpSeconds }: RoundsOptions,
+  { events, load, seconds }: RoundsOptions,
 ): Promise<Round> {
   const started = await server.start(folder);
   // One part of the events is for the warm-up; the other one for what is measured.

@@ -40,12 +40,12 @@ const classes: readonly ErrorClass[] = [
   {
     code: "corrupt",
     text: /SQLITE_CORRUPT|SQLITE_NOTADB|malformed/,
-    advice: "Restore it with `wrangler d1 time-travel`.",
+    advice: "Restore it with `wrangler d1 time-travel restore`.",
   },
   {
     code: "denied",
     text: /SQLITE_AUTH|not authorized|unauthorized|forbidden|permission/i,
-    advice: "Check the database's id in the Worker's configuration, and your rights.",
+    advice: "Check the database's id and the account's rights.",
   },
   {
     code: "readonly",

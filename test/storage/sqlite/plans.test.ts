@@ -25,7 +25,7 @@ const firstSteps: Readonly<Partial<Record<StatementName, RegExp>>> = {
   ofPattern: /COVERING INDEX events_pattern \(pattern_id=\? AND rowid>\? AND rowid<\?\)/,
   ofOtherName: /COVERING INDEX events_other_name \(event=\? AND rowid>\? AND rowid<\?\)/,
   ofJob:
-    /keys USING PRIMARY KEY \(key=\?\)[^]*INDEX events_job \(job_id=\?[^]*INDEX events_other_job \(job_id=\?/,
+    /keys USING PRIMARY KEY \(key=\?\)[^]*INDEX events_job \(job_id=\?[^]*INDEX events_other_job \(job_id=\? AND rowid>\? AND/,
   findOfJob: /keys USING PRIMARY KEY \(key=\?\)[^]*INDEX events_job \(job_id=\?/,
   expect: /keys USING PRIMARY KEY \(key=\?\)[^]*INDEX events_job \(job_id=\?/,
   withDeliveries: /SEARCH deliveries USING PRIMARY KEY \(event_seq>\? AND event_seq<\?\)/,
