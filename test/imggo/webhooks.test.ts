@@ -292,7 +292,8 @@ describe("secrecy", () => {
     const { webhooks } = createImgGoClient({
       ...service,
       apiKey: key,
-      deadlineMs: 100,
+      deadlineMs: 2_000,
+      requestsPerMinute: 100,
       fetch: (_, init) => {
         const { Authorization } = init?.headers as Record<string, string>;
         return Promise.reject(new TypeError(`no answer to ${Authorization}`, { cause: init }));
