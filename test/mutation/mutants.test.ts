@@ -20,6 +20,11 @@ test.each([
     "const sql = `SELECT 1 FROM a WHERE b = ? OR c < 2`;",
     "const sql = `SELECT 1 FROM a WHERE b = ? AND c <= 2`;",
   ]],
+  ["const sql = `SELECT 1 WHERE a <= statement_timestamp() AND b > c`;", [
+    "const sql = `SELECT 1 WHERE a > statement_timestamp() AND b > c`;",
+    "const sql = `SELECT 1 WHERE a <= statement_timestamp() OR b > c`;",
+    "const sql = `SELECT 1 WHERE a <= statement_timestamp() AND b >= c`;",
+  ]],
 ])("mutantsOf() changes %s", (source, expected) => {
   expect(changed(source).sort()).toEqual([...expected].sort());
 });

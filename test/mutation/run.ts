@@ -14,6 +14,8 @@ const { values, positionals } = parseArgs({
     // Which of those that are many; the same seed chooses the same ones.
     seed: { type: "string", default: "1" },
     sample: { type: "string" },
+    // Where, as survivors are told: after tests were added for them.
+    only: { type: "string", multiple: true },
   },
 });
 
@@ -76,7 +78,11 @@ function describe({ path, line, start, end, replacement }: Placed): string {
   const change = replacement === ";" || replacement === ""
     ? `without ${before}`
     : `${before} → ${replacement.replace(/\s+/g, " ").trim()}`;
-  return `${relative(root, path)}:${line}  ${change}`;
+  return `${placeOf({ path, line })}  ${change}`;
+}
+
+function placeOf({ path, line }: Pick<Placed, "path" | "line">): string {
+  return `${relative(root, path)}:${line}`;
 }
 
 const chosen = positionals.length === 0
@@ -89,7 +95,7 @@ if (chosen.length === 0) {
 for (const target of chosen) {
   const all = filesOf(target).flatMap((path) =>
     mutantsOf(readFileSync(path, "utf8")).map((mutant) => ({ ...mutant, path }))
-  );
+  ).filter((mutant) => values.only?.some((place) => placeOf(mutant).endsWith(place)) ?? true);
   const mutants = sampleOf(all, Number(values.sample ?? target.sample ?? all.length));
   say(`${target.name}: ${mutants.length} of ${all.length} changes; not noticed:`);
   const survivors = await survivorsOf(target, mutants);
