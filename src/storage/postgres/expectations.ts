@@ -30,8 +30,8 @@ export function createExpectations(query: Query, schema: string): Expectations {
       WHERE job_id = $1::text`,
 
     list: `SELECT ${columns} FROM ${expectations} e
-      WHERE (deadline_at, job_id) > (${timeOf("$1")}, $2::text)
-      ORDER BY deadline_at, job_id LIMIT $3::bigint`,
+      WHERE (e.deadline_at, e.job_id) > (${timeOf("$1")}, $2::text)
+      ORDER BY e.deadline_at, e.job_id LIMIT $3::bigint`,
   };
 
   return {

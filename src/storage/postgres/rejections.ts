@@ -11,9 +11,11 @@ export function createRejections(query: Query, schema: string): Rejections {
     add: `SELECT ${schema}.add_rejection($1::text, ${timeOf("$2")}, $3::text, $4::bytea,
       $5::bigint, $6::bigint, ${interval("$7")})`,
 
-    list: `SELECT seq::float8 AS seq, id, ${milliseconds("received_at")} AS received_at, signature,
+    list: `SELECT r.seq::float8 AS seq, id, ${
+      milliseconds("received_at")
+    } AS received_at, signature,
         length(body)::float8 AS size
-      FROM ${rejections} WHERE seq > $1::bigint ORDER BY seq LIMIT $2::bigint`,
+      FROM ${rejections} r WHERE r.seq > $1::bigint ORDER BY r.seq LIMIT $2::bigint`,
 
     body: `SELECT body FROM ${rejections} WHERE id = $1::text`,
 

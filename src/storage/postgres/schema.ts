@@ -77,8 +77,7 @@ export const migrations: readonly ((schema: string) => string)[] = [
 
   (schema) => `
   ALTER TABLE ${schema}.events ADD COLUMN trace_parent text;
-  DROP FUNCTION IF EXISTS ${schema}.accept(text, text, text, text, text, text, text, timestamptz,
-    bytea, jsonb);
+  ${droppedFunction(schema, "accept(text,text,text,text,text,text,text,timestamptz,bytea,jsonb)")};
 
   -- For whoever looks at events. What nearly every event has is left out: it is found by going through
   -- them from the last one on.
@@ -106,17 +105,21 @@ export const migrations: readonly ((schema: string) => string)[] = [
     rejected bigint NOT NULL,
     dead bigint NOT NULL
   )`,
-  // What it takes and what it gives are others now. Asked for first, as some clients print that
-  // nothing was there to drop.
-  (schema) => `
-  DO $$
+  // What it takes and what it gives are others now.
+  (schema) =>
+    droppedFunction(
+      schema,
+      "accept(text,text,text,text,text,text,text,timestamptz,bytea,jsonb,text)",
+    ),
+];
+
+/** Asked for first, as some clients print that nothing was there to drop. */
+function droppedFunction(schema: string, signature: string): string {
+  return `DO $$
   BEGIN
-    IF to_regprocedure('${schema}.accept(text, text, text, text, text, text, text, timestamptz,
-      bytea, jsonb, text)') IS NOT NULL
-    THEN
-      DROP FUNCTION ${schema}.accept(text, text, text, text, text, text, text, timestamptz, bytea,
-        jsonb, text);
+    IF to_regprocedure('${schema}.${signature}') IS NOT NULL THEN
+      DROP FUNCTION ${schema}.${signature};
     END IF;
   END
-  $$`,
-];
+  $$`;
+}

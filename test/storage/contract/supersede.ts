@@ -1,6 +1,6 @@
 import type { NewEvent, Outcome } from "imggo-webhooks";
 import { expect } from "vitest";
-import { newEvent, type NewEventFields, repeatOf } from "../../support/new-event.ts";
+import { newEvent, type NewEventFields, receivedAt, repeatOf } from "../../support/new-event.ts";
 import type { Test } from "../contract.ts";
 import {
   acceptAll,
@@ -158,6 +158,30 @@ export function supersedeTests(test: Test): void {
       expect(await storage.get(id)).toMatchObject({ state });
       expect(Object.keys(await statesOf(storage, id))).toEqual(processors);
     }
+  });
+
+  test("accept() supersedes what is left of a job's failures, pruned ones aside", async (world) => {
+    const { storage } = world;
+    const failures: NewEvent[] = [];
+    for (const key of ["first", "second", "third"]) {
+      const failed = await newEvent({ event: "job.failed", jobId: "job_1", key });
+      failures.push(failed);
+      await storage.accept(failed);
+    }
+    await storage.settle(await claimOne(storage, { limit: 1 }), { kind: "succeeded" });
+    expect(await storage.prune({ receivedBefore: receivedAt + hour, limit: 10 })).toBe(1);
+    const [pruned, ...left] = failures;
+    expect(await storage.get(`${pruned?.id}`)).toBeUndefined();
+
+    const success = await newEvent({ jobId: "job_1" });
+    await storage.accept(success);
+    for (const { id } of left) {
+      expect(await storage.get(id)).toMatchObject({ state: "superseded", deliveries: [] });
+    }
+    const { events, deliveries } = await storage.stats();
+    expect(events).toMatchObject({ accepted: 1, superseded: 2 });
+    expect(deliveries).toEqual({ pending: 1, running: 0, succeeded: 0, dead: 0 });
+    expect(await claimedIds(storage)).toEqual([success.id]);
   });
 
   test("accept() knows the ends of a job whatever their keys look like", async ({ storage }) => {

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { newEvent, receivedAt, repeatOf } from "../../support/new-event.ts";
 import type { Test, World } from "../contract.ts";
+import { awaitJob } from "./awaited.ts";
 import {
   bytes,
   claimedIds,
@@ -92,6 +93,30 @@ export function timeTests(test: Test): void {
       expect(await statesOf(storage, id)).toEqual({ a: "succeeded" });
       expect(runs[id] ?? 0).toBeLessThanOrEqual(1);
     }
+  });
+
+  test("what is due at a time is due as soon as it has come", async ({ storage, advance }) => {
+    await storage.accept(await newEvent({ id: "leased", processors: ["leased"] }));
+    await storage.accept(await newEvent({ id: "retried", processors: ["retried"] }));
+    const processors = ["leased", "retried"];
+    await claimOne(storage, { processors: ["leased"], leaseMs: minute });
+    await storage.settle(
+      await claimOne(storage, { processors: ["retried"] }),
+      { kind: "retry", afterMs: minute, error: "again" },
+    );
+    await awaitJob(storage, "job_1", { withinMs: minute });
+    await advance(minute);
+    expect((await storage.stats()).oldestDueAt).not.toBeNull();
+    expect((await claimedIds(storage, { processors })).sort()).toEqual(["leased", "retried"]);
+    expect((await storage.stats()).expectations).toEqual({ waiting: 0, overdue: 1 });
+    const asked = async () =>
+      (await storage.expectations.claim({ limit: 10, leaseMs: minute })).map(({ jobId }) => jobId);
+    expect(await asked()).toEqual(["job_1"]);
+    await advance(minute);
+    expect(await asked()).toEqual(["job_1"]);
+    await storage.expectations.postpone("job_1", { afterMs: minute, error: "running" });
+    await advance(minute);
+    expect(await asked()).toEqual(["job_1"]);
   });
 
   test("a storage that is closed and opened again holds all that it held", async (world) => {

@@ -1,5 +1,6 @@
 import { postgresStorage } from "imggo-webhooks/storage/postgres";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import postgres from "postgres";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { acceptValues } from "../../../src/storage/postgres/accept-values.ts";
 import { migrations } from "../../../src/storage/postgres/schema.ts";
 import { newEvent } from "../../support/new-event.ts";
@@ -167,6 +168,15 @@ describe("postgresStorage() on the tables of the first version", () => {
     expect((await storage.claim(request)).claims.map(({ eventId }) => eventId))
       .toEqual(["evt_2", event.id]);
   });
+});
+
+test("postgresStorage() makes and migrates its tables without a notice, which clients print", async () => {
+  const notices: unknown[] = [];
+  const client = postgres(server.url, { onnotice: (notice) => notices.push(notice) });
+  onTestFinished(() => client.end());
+  await administrator.query(firstVersion("unnoticed"));
+  for (const schema of ["made", "unnoticed"]) await postgresStorage(client, { schema }).ping();
+  expect(notices).toEqual([]);
 });
 
 describe("attempts() of postgresStorage()", () => {

@@ -1,6 +1,6 @@
 import { type PostgresClient, postgresStorage } from "imggo-webhooks/storage/postgres";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { Storage } from "imggo-webhooks";
 import { newEvent, repeatOf } from "../../support/new-event.ts";
 import { clients, connectPg } from "../../support/postgres-clients.ts";
@@ -161,4 +161,15 @@ describe("postgresStorage() by the client pg", () => {
     expect(await storage.accept(await newEvent())).toMatchObject({ duplicate: false });
     await withoutTables.ping();
   });
+});
+
+test("postgresStorage() outlives the end of a connection that nobody has, with a pool nobody listens to", async () => {
+  const pool = new pg.Pool({ connectionString: server.url });
+  onTestFinished(() => pool.end());
+  const storage = postgresStorage(pool, { schema: "unheard" });
+  await storage.ping();
+  const gone = new Promise((resolve) => pool.once("remove", resolve));
+  await terminateOthers();
+  await gone;
+  await storage.ping();
 });

@@ -2,7 +2,9 @@ import { lastAttemptLost } from "../../../src/storage/storage.ts";
 import { acceptValues } from "../../../src/storage/postgres/accept-values.ts";
 import { attemptsStatement } from "../../../src/storage/postgres/attempts.ts";
 import { deadGroupsStatement } from "../../../src/storage/postgres/dead-groups.ts";
+import { createExpectations } from "../../../src/storage/postgres/expectations.ts";
 import { createList } from "../../../src/storage/postgres/list.ts";
+import { createRejections } from "../../../src/storage/postgres/rejections.ts";
 import type { Query } from "../../../src/storage/postgres/client.ts";
 import { settleValues } from "../../../src/storage/postgres/settle.ts";
 import { deadStatements, deadValues } from "../../../src/storage/postgres/redeliver.ts";
@@ -57,6 +59,16 @@ function open(schema: string) {
   return postgresStorage(connectPg(server.url), { schema });
 }
 
+/** A query, and what it did so far. */
+function explaining(): { readonly nodes: readonly PlanNode[]; readonly query: Query } {
+  const nodes: PlanNode[] = [];
+  const query: Query = async (text, values = []) => {
+    nodes.push(...await explain(administrator, text, values));
+    return (await administrator.query(text, [...values])).rows;
+  };
+  return { nodes, query };
+}
+
 const request = { processors: ["a"], limit: 10, leaseMs: 60_000, maxAttempts: 8 };
 
 describe("what postgresStorage() looks at, of 20,000 events", () => {
@@ -86,11 +98,7 @@ describe("what postgresStorage() looks at, of 20,000 events", () => {
 
   /** All that is done to list a page. */
   const list = async (filter: EventFilter & { readonly cursor?: string }) => {
-    const nodes: PlanNode[] = [];
-    const query: Query = async (text, values = []) => {
-      nodes.push(...await explain(administrator, text, values));
-      return (await administrator.query(text, [...values])).rows;
-    };
+    const { nodes, query } = explaining();
     const page = await createList(query, schema)({ ...filter, limit: 50 });
     return { nodes, page };
   };
@@ -224,6 +232,39 @@ describe("what postgresStorage() looks at, of 20,000 events", () => {
       ["Index Only Scan", "Index Only Scan", "Index Only Scan"],
     );
   });
+});
+
+test("expectations of postgresStorage() are read by the indexes, of 20,000 that are awaited", async () => {
+  const schema = "many_awaited";
+  await open(schema).ping();
+  await administrator.query(`
+    INSERT INTO ${schema}.expectations (job_id, deadline_at, ask_at)
+    SELECT 'job_' || n, now() + n * interval '1 second',
+      CASE WHEN n <= 100 THEN now() - n * interval '1 second' END
+    FROM generate_series(1, 20000) n`);
+  await administrator.query(`VACUUM ANALYZE ${schema}.expectations`);
+  const { nodes, query } = explaining();
+  const expectations = createExpectations(query, schema);
+  const { nextCursor } = await expectations.list({ limit: 10 });
+  await expectations.list({ limit: 10, ...nextCursor !== null && { cursor: nextCursor } });
+  expect(await expectations.claim({ limit: 10, leaseMs: 60_000 })).toHaveLength(10);
+  await expectations.postpone("job_5000", { afterMs: 60_000, error: null });
+  expectFewRows(nodes);
+});
+
+test("rejections of postgresStorage() are read by the index, of 20,000 that are kept", async () => {
+  const schema = "many_rejected";
+  await open(schema).ping();
+  await administrator.query(`
+    INSERT INTO ${schema}.rejections (id, received_at, signature, stored_at, body)
+    SELECT 'rej_' || n, now(), '', now(), 'x' FROM generate_series(1, 20000) n`);
+  await administrator.query(`VACUUM ANALYZE ${schema}.rejections`);
+  const { nodes, query } = explaining();
+  const rejections = createRejections(query, schema);
+  const { nextCursor } = await rejections.list({ limit: 10 });
+  await rejections.list({ limit: 10, ...nextCursor !== null && { cursor: nextCursor } });
+  await rejections.body("rej_5000");
+  expectFewRows(nodes);
 });
 
 describe("claim() of postgresStorage()", () => {
