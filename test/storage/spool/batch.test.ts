@@ -3,6 +3,7 @@ import { memoryStorage } from "imggo-webhooks/storage/memory";
 import { expect, test } from "vitest";
 import { batchSize, leaseMs, moveBatch, PrimaryFailed } from "../../../src/storage/spool/batch.ts";
 import { type Experience, noExperience } from "../../../src/storage/spool/experience.ts";
+import { setAsideFor } from "../../../src/storage/spool/leftovers.ts";
 import { moverName, seal } from "../../../src/storage/spool/seal.ts";
 import { breakable } from "../../support/breakable-storage.ts";
 import { captureLog } from "../../support/captured-log.ts";
@@ -17,12 +18,14 @@ async function setUp(events: readonly NewEvent[], seals: (event: NewEvent) => Ne
   const spool = memoryStorage();
   for (const event of events) await spool.accept(seals(event));
   const stop = new AbortController();
+  const log = captureLog();
   let moved = 0;
   return {
     primary,
     broken,
     spool,
     stop,
+    log,
     moved: () => moved,
     /** Moves a batch, which was claimed so many milliseconds ago. */
     async move(experience: Experience, agoMs = 0, storage: Storage = broken.storage) {
@@ -30,7 +33,7 @@ async function setUp(events: readonly NewEvent[], seals: (event: NewEvent) => Ne
       await moveBatch(claims, performance.now() - agoMs, {
         primary: storage,
         spool,
-        logger: captureLog().logger,
+        logger: log.logger,
         onMoved: () => moved++,
         experience,
         stopping: stop.signal,
@@ -144,6 +147,23 @@ test("what its time does not suffice for is put back, and so is what a stop leav
   }).catch(() => {});
   expect(moved()).toBeLessThan(3);
   expect(await left()).toEqual(idsOf(events.slice(moved())));
+});
+
+test("a stop sets nothing aside, also not what was before", async () => {
+  const [event] = await many(1);
+  const { primary, spool, move, stop, log, left } = await setUp([event!]);
+  const { claims: [claim] } = await spool.claim(request);
+  await spool.settle(claim!, { kind: "retry", afterMs: 0, error: setAsideFor("no") });
+  const stopped = move(noExperience(), 0, {
+    ...primary,
+    accept() {
+      stop.abort();
+      return Promise.reject(new Error("broken off by a test"));
+    },
+  });
+  await expect(stopped).rejects.toBeInstanceOf(PrimaryFailed);
+  expect(log.lines).toEqual([]);
+  expect(await left()).toEqual([event!.id]);
 });
 
 test("one that is refused alone costs one of the others its turn, but never a repeat", async () => {

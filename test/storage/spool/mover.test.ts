@@ -152,6 +152,53 @@ test("a long spool is pruned while it is moved", async () => {
   ]);
 });
 
+test("what another process holds is asked for about once a second, not at once again", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const spool = memoryStorage();
+  await spool.accept(seal(await newEvent()));
+  await spool.claim({ processors: ["spool"], limit: 1, leaseMs: 60_000, maxAttempts: 1 });
+  let asked = 0;
+  const storage = withSpool(memoryStorage(), {
+    ...spool,
+    claim(request) {
+      asked++;
+      return spool.claim(request);
+    },
+  });
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(asked).toBeGreaterThan(7);
+  expect(asked).toBeLessThan(16);
+  await storage.close();
+});
+
+test("close() lets the moving end before it closes what that uses", async () => {
+  const [primary, spool] = [memoryStorage(), memoryStorage()];
+  for (let count = 0; count < 60; count++) await spool.accept(seal(await newEvent()));
+  const done: string[] = [];
+  let moved = 0;
+  const { open, opened } = createGate();
+  const storage = withSpool({
+    ...primary,
+    async accept(event) {
+      if (++moved === 10) open();
+      return await primary.accept(event);
+    },
+    close: () => Promise.resolve(void done.push("closed")),
+  }, {
+    ...spool,
+    settle(lease, outcome) {
+      done.push("settled");
+      return spool.settle(lease, outcome);
+    },
+    close: () => Promise.resolve(void done.push("closed")),
+  });
+  await opened;
+  await storage.close();
+  expect(done.filter((what) => what === "settled")).toHaveLength(50);
+  expect(done.slice(-2)).toEqual(["closed", "closed"]);
+});
+
 test("what comes while much is left does not wait for it", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout"] });
   onTestFinished(() => void vi.useRealTimers());

@@ -57,6 +57,11 @@ test("decided() waits while it is held, a second at the most, less if slowed or 
     expect(await takes()).toBe(100);
     route.resume();
     expect(await takes()).toBe(0);
+    route.slow();
+    expect(await takes()).toBe(100);
+    route.hold();
+    expect(await takes()).toBe(1_000);
+    route.resume();
     route.hold();
     const decided = route.decided(undefined);
     route.resume();
