@@ -149,10 +149,13 @@ export function redriveTests(test: Test): void {
     expect(await claimedIds(storage)).toHaveLength(6);
   });
 
-  test("redrive() brings back 150 with a limit above", async ({ storage }) => {
+  test("redrive() brings back 150, with a limit below and one above", async ({ storage }) => {
     const ids = await storeDead(storage, 150);
     expect(await storage.countDead({})).toBe(150);
-    expect(await redriveAll(storage, {}, 1_000)).toBe(150);
+    const count = await storage.redrive({ limit: 120 });
+    expect(count).toBeLessThanOrEqual(120);
+    expect(await storage.countDead({})).toBe(150 - count);
+    expect(await redriveAll(storage, {}, 1_000)).toBe(150 - count);
     const claimed = [...await claimedIds(storage), ...await claimedIds(storage)];
     expect(claimed.sort()).toEqual(ids.sort());
   });

@@ -283,6 +283,17 @@ describe("withSpool() in an outage", () => {
     expect(await storage.ping()).toBeUndefined();
   });
 
+  test("ping() rejects where the storage is down and the spool does not answer", async () => {
+    const { broken, storage, accept, log } = await setUp({
+      faulty: () => ({ ping: () => Promise.reject(new Error("canary: the spool is away")) }),
+    });
+    await storage.ping();
+    broken.is("rejects");
+    await accept();
+    expect(log.of("the storage fails")).toHaveLength(1);
+    await expect(storage.ping()).rejects.toThrow("canary: the spool is away");
+  });
+
   test("accept() leaves the caller its bytes, also where the storage takes them late", async () => {
     const { open, opened } = createGate();
     const { storage, primary, broken } = await setUp({ primaryWithinMs: 50 });
