@@ -35,7 +35,7 @@ export const targets: readonly Target[] = [
     name: "worker",
     sources: ["worker.ts", "drainer.ts", "attempt.ts", "lease.ts", "pool.ts", "lookahead.ts"],
     tests: ["worker/", "receiver/processing.test.ts", "receiver/lease-at-accept.test.ts"],
-    thorough: ["metrics/", "open-telemetry/"],
+    thorough: ["metrics/", "open-telemetry/", "sim/simulation.test.ts"],
   },
   { name: "memory", sources: ["storage/memory.ts", "storage/memory"], tests: ["storage/memory"] },
   {
@@ -47,13 +47,21 @@ export const targets: readonly Target[] = [
   {
     name: "spool",
     sources: ["storage/spool.ts", "storage/spool"],
-    tests: ["storage/spool"],
-    sample: 60,
+    tests: ["batch", "experience", "lease", "look-for", "mover", "route", "seal"]
+      .map((name) => `storage/spool/${name}.test.ts`),
+    thorough: [
+      "storage/spool.test.ts",
+      "storage/spool/leftovers.test.ts",
+      "storage/spool/outage.test.ts",
+      "storage/spool/refusal.test.ts",
+      "sim/simulation.test.ts",
+    ],
   },
   {
     name: "PostgreSQL",
     sources: ["storage/postgres.ts", "storage/postgres"],
-    tests: ["storage/postgres.test.ts", "storage/postgres/"],
+    tests: ["storage/postgres.test.ts"],
+    thorough: ["storage/postgres/"],
     sample: 60,
   },
   {
@@ -65,7 +73,8 @@ export const targets: readonly Target[] = [
   {
     name: "Deno KV",
     sources: ["storage/deno-kv.ts", "storage/deno-kv"],
-    tests: ["storage/deno-kv.deno.test.ts", "storage/deno-kv/"],
+    tests: ["storage/deno-kv.deno.test.ts"],
+    thorough: ["storage/deno-kv/"],
     runtime: "deno",
     sample: 60,
   },
