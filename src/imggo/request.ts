@@ -71,7 +71,8 @@ export function createApi(options: ApiOptions): Api {
   async function turn(call: Call): Promise<void> {
     call.signal?.throwIfAborted();
     const now = performance.now();
-    const longestMs = call.deadline - now;
+    // Where the time is over already it is not the limit that ends the call.
+    const longestMs = Math.max(0, call.deadline - now);
     const at = rate.take(now, longestMs);
     if (at - now > longestMs) throw tooSoon(at - now, options.requestsPerMinute);
     for (let leftMs = at - now; leftMs > 0; leftMs = rate.held(performance.now())) {
@@ -119,6 +120,8 @@ export function createApi(options: ApiOptions): Api {
     if (attempts >= maxAttempts || waitMs >= remaining(call)) throw error;
     await pause(waitMs, call.signal);
     call.signal?.throwIfAborted();
+    // A busy machine waits for longer than it is asked.
+    if (remaining(call) <= 0) throw error;
   }
 
   return {

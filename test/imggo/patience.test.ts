@@ -127,6 +127,29 @@ describe("a failure that passes", () => {
     expect(times()).toEqual([0, 15_250, 31_249, 50_245]);
   });
 
+  describe("on a machine so busy that time is over before it was used", () => {
+    const now = performance.now.bind(performance);
+
+    test("tells the failure before a wait that took too long, and no limit", async () => {
+      let lateBy = 0;
+      vi.spyOn(performance, "now").mockImplementation(() => now() + lateBy);
+      const late: Script = (...of) => {
+        setTimeout(() => lateBy = 10_000, 1);
+        return unreachable(...of);
+      };
+      const { webhooks, requests } = clientOf([late], { deadlineMs: 1_000 });
+      expect((await settled(webhooks.list())).error).toMatchObject({ code: "network_error" });
+      expect(requests).toHaveLength(1);
+    });
+
+    test("asks once all the same, and tells that there was no answer in time", async () => {
+      let lateBy = 0;
+      vi.spyOn(performance, "now").mockImplementation(() => now() + (lateBy += 1_100));
+      const { webhooks } = clientOf([silent], { deadlineMs: 1_000 });
+      expect((await settled(webhooks.list())).error).toMatchObject({ code: "timeout" });
+    });
+  });
+
   test("a body that never ends is a time-out", async () => {
     const stuck = () => new Response(new ReadableStream({}), { status: 200 });
     const { jobs } = clientOf([stuck], { timeoutMs: 1_000, deadlineMs: 1_500 });
