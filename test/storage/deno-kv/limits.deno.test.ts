@@ -142,6 +142,35 @@ describe("denoKvStorage() where there is much of something", () => {
     }
   });
 
+  test("list() finds behind 9,000 what an order tells apart, with one call", async () => {
+    const { storage, kv } = await open();
+    const sought = await acceptNew(storage, { patternId: "pat_sought", receivedAt: 1 });
+    const kind = { state: "ignored", event: "job.started", patternId: null };
+    const order = { id: "evt_none", receivedAt, kind };
+    await write(kv, many(9_000).map((index) => [["order", place("f", index)], order] as const));
+    for (
+      const filter of [{ patternId: "pat_sought" }, { receivedBefore: receivedAt }, {
+        state: "accepted",
+      }] as const
+    ) {
+      const { events } = await storage.list({ ...filter, limit: 10 });
+      expect(events.map(({ id }) => id)).toEqual([sought]);
+    }
+  });
+
+  test("list() finds the few that are due behind many that are not, with one call", async () => {
+    const { storage, kv } = await open();
+    const [running, pending] = [await acceptNew(storage), await acceptNew(storage)];
+    await storage.claim(request({ limit: 1 }));
+    const kind = { state: "accepted", event: "job.succeeded", patternId: null };
+    const order = { id: "evt_none", receivedAt, kind };
+    await write(kv, many(1_000).map((index) => [["order", place("f", index)], order] as const));
+    for (const [deliveryState, id] of [["running", running], ["pending", pending]] as const) {
+      const { events } = await storage.list({ deliveryState, limit: 10 });
+      expect(events.map((event) => event.id)).toEqual([id]);
+    }
+  });
+
   test("list() of what is due finds it, also where more is due than is put in order", async () => {
     const { storage, kv } = await open();
     const ids: string[] = [];
@@ -203,6 +232,17 @@ describe("denoKvStorage() where there is much of something", () => {
     const listed = await storage.activity.list(0);
     expect(listed.map(({ accepted }) => accepted)).toEqual([2, 1, 1]);
   });
+});
+
+test("settle() leaves nothing due of what was superseded meanwhile", async () => {
+  const { storage, kv } = await open();
+  const failed = await newEvent({ event: "job.failed", jobId: "job_1" });
+  await storage.accept(failed);
+  const claim = await claimOne(storage);
+  const success = await newEvent({ jobId: "job_1", processors: [] });
+  await storage.accept(success);
+  await storage.settle(claim, { kind: "retry", afterMs: hour, error: "again" });
+  expect(await leftKeys(kv, ["imggo_webhooks", "due"])).toEqual([]);
 });
 
 describe("denoKvStorage() where an attempt ends while attempts() reads", () => {

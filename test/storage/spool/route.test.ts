@@ -62,7 +62,9 @@ test("decided() waits while it is held, a second at the most, less if slowed or 
     route.hold();
     expect(await takes()).toBe(1_000);
     route.resume();
+    expect(await takes()).toBe(0);
     route.hold();
+    expect(await takes()).toBe(1_000);
     const decided = route.decided(undefined);
     route.resume();
     await decided;
