@@ -173,3 +173,15 @@ test("postgresStorage() outlives the end of a connection that nobody has, with a
   await gone;
   await storage.ping();
 });
+
+test("postgresStorage() keeps a connection whose server answers by an error", async () => {
+  const pool = connectPg(server.url, { max: 1 });
+  const removed: unknown[] = [];
+  pool.on("remove", (client) => removed.push(client));
+  const storage = postgresStorage(pool, { schema: "kept" });
+  await storage.ping();
+  await administrate("DROP SCHEMA kept CASCADE");
+  await expect(storage.stats()).rejects.toMatchObject({ code: "schema" });
+  await storage.ping();
+  expect(removed).toEqual([]);
+});

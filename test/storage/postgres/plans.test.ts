@@ -8,7 +8,7 @@ import { createRejections } from "../../../src/storage/postgres/rejections.ts";
 import type { Query } from "../../../src/storage/postgres/client.ts";
 import { settleValues } from "../../../src/storage/postgres/settle.ts";
 import { deadStatements, deadValues } from "../../../src/storage/postgres/redeliver.ts";
-import { statementsFor } from "../../../src/storage/postgres/statements.ts";
+import { type Statements, statementsFor } from "../../../src/storage/postgres/statements.ts";
 import { statsStatement } from "../../../src/storage/postgres/stats.ts";
 import type { DeadFilter, EventFilter } from "imggo-webhooks";
 import { postgresStorage } from "imggo-webhooks/storage/postgres";
@@ -67,6 +67,30 @@ function explaining(): { readonly nodes: readonly PlanNode[]; readonly query: Qu
     return (await administrator.query(text, [...values])).rows;
   };
   return { nodes, query };
+}
+
+/** How many rows a statement reads one after another, finds by an index, and changes; undone. */
+async function rowsOf(schema: string, name: keyof Statements, values: readonly unknown[]) {
+  const client = await administrator.connect();
+  onTestFinished(() => client.release());
+  // What a connection did before it may not have told yet.
+  const counted = async () =>
+    (await client.query(
+      `SELECT sum(seq_tup_read)::int AS passed, sum(idx_tup_fetch)::int AS found,
+        sum(n_tup_ins + n_tup_upd + n_tup_del)::int AS changed
+      FROM pg_stat_xact_user_tables WHERE schemaname = $1`,
+      [schema],
+    )).rows[0];
+  await client.query("BEGIN");
+  const before = await counted();
+  await client.query(statementsFor(schema)[name], [...values]);
+  const after = await counted();
+  await client.query("ROLLBACK");
+  return {
+    passed: after.passed - before.passed,
+    found: after.found - before.found,
+    changed: after.changed - before.changed,
+  };
 }
 
 const request = { processors: ["a"], limit: 10, leaseMs: 60_000, maxAttempts: 8 };
@@ -205,24 +229,19 @@ describe("what postgresStorage() looks at, of 20,000 events", () => {
       ["settle", () => settleValues(lease(353), { kind: "retry", afterMs: 0, error: "no" })],
     ] as const,
   )("%s() changes rows that it finds by the indexes (%#)", async (name, valuesOf) => {
-    const client = await administrator.connect();
-    onTestFinished(() => client.release());
-    // What a connection did before it may not have told yet.
-    const counted = async () =>
-      (await client.query(
-        `SELECT sum(seq_tup_read)::int AS passed, sum(idx_tup_fetch)::int AS found,
-          sum(n_tup_ins + n_tup_upd)::int AS changed
-        FROM pg_stat_xact_user_tables WHERE schemaname = $1`,
-        [schema],
-      )).rows[0];
-    await client.query("BEGIN");
-    const before = await counted();
-    await client.query(statementsFor(schema)[name], [...await valuesOf()]);
-    const after = await counted();
-    await client.query("ROLLBACK");
-    expect(after.passed - before.passed).toBe(0);
-    expect(after.found - before.found).toBeLessThanOrEqual(5);
-    expect(after.changed - before.changed).toBeGreaterThan(0);
+    const { passed, found, changed } = await rowsOf(schema, name, await valuesOf());
+    expect(passed).toBe(0);
+    expect(found).toBeLessThanOrEqual(5);
+    expect(changed).toBeGreaterThan(0);
+  });
+
+  test("prune() finds by the index which keys have expired", async () => {
+    await administrator.query(`UPDATE ${schema}.keys SET expires_at = now() WHERE digest IN (
+      SELECT digest FROM ${schema}.keys LIMIT 10)`);
+    await administrator.query(`VACUUM ANALYZE ${schema}.keys`);
+    const { passed, changed } = await rowsOf(schema, "prune", [0, 50, 1_000]);
+    expect(passed).toBe(0);
+    expect(changed).toBe(10);
   });
 
   test("stats() reads no table of bodies as a whole", async () => {
