@@ -6,6 +6,7 @@ import { createWorker } from "../../../src/worker.ts";
 import { newEvent } from "../../support/new-event.ts";
 import { type ClientOptions, clients, connectPg } from "../../support/postgres-clients.ts";
 import { type PostgresServer, startPostgres } from "../../support/postgres-server.ts";
+import { startProxy } from "../../support/tcp-proxy.ts";
 import { createQueue } from "../../support/queue.ts";
 import { secret, signedRequest } from "../../support/signed-request.ts";
 import { success } from "../../support/wire.ts";
@@ -153,6 +154,13 @@ describe.each(clients)("onDue() by the client %s", (client, connect) => {
     await vi.waitFor(async () => expect(await listeners()).toEqual([]));
   });
 
+  test("lets go also where it is ended before it listens", async () => {
+    const { wakes, end } = listen(open("ended_early"));
+    end();
+    await wakes.next();
+    await vi.waitFor(async () => expect(await listeners()).toEqual([]));
+  });
+
   test("lets a worker that hardly ever asks start at once what a receiver stored", async () => {
     const [working, receiving] = [open("roles"), open("roles")];
     const ran = createQueue<number>();
@@ -201,4 +209,19 @@ test("onDue() by the client pg leaves its pool able to end, and no listener on a
   await wakes.next();
   await storage.close();
   await vi.waitFor(() => expect(pool.totalCount).toBeLessThan(2));
+});
+
+test("onDue() by the client pg listens anew where its connection is gone without a word", async () => {
+  const proxy = await startProxy(server.url);
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { wakes } = listen(postgresStorage(connectPg(proxy.url), { schema: "silent" }));
+  await wakes.next();
+  proxy.swallow();
+  await proxy.forward();
+  // It is asked, does not answer, is given up, and a moment later there is another one.
+  for (const milliseconds of [30_000, 10_000, 1_000]) {
+    await vi.advanceTimersByTimeAsync(milliseconds);
+  }
+  await wakes.next();
 });

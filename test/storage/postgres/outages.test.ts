@@ -3,7 +3,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { Storage } from "imggo-webhooks";
 import { newEvent, repeatOf } from "../../support/new-event.ts";
-import { clients, connectPg } from "../../support/postgres-clients.ts";
+import { clients, connectPg, connectPostgres } from "../../support/postgres-clients.ts";
 import { type PostgresServer, startPostgres } from "../../support/postgres-server.ts";
 import { startProxy } from "../../support/tcp-proxy.ts";
 
@@ -184,4 +184,25 @@ test("postgresStorage() keeps a connection whose server answers by an error", as
   await expect(storage.stats()).rejects.toMatchObject({ code: "schema" });
   await storage.ping();
   expect(removed).toEqual([]);
+});
+
+test("postgresStorage() gives what it has claimed where it fails then", async () => {
+  const sql = connectPostgres(server.url);
+  let asked = 0;
+  const failing: PostgresClient = {
+    begin: (options, work) => sql.begin(options, work),
+    unsafe: (text, values) =>
+      text.includes("wanted") && ++asked === 2
+        ? Promise.reject(Object.assign(new Error("by a test"), { code: "57P01" }))
+        : sql.unsafe(text, values),
+  };
+  const storage = postgresStorage(failing, { schema: "claimed" });
+  const [over, next] = [await newEvent(), await newEvent()];
+  await storage.accept(over);
+  await postgresStorage(sql, { schema: "claimed" }).claim({ ...request, leaseMs: 0 });
+  await storage.accept(next);
+  const { claims, exhausted } = await storage.claim({ ...request, maxAttempts: 1 });
+  expect(claims).toMatchObject([{ eventId: next.id }]);
+  expect(exhausted).toMatchObject([{ eventId: over.id }]);
+  expect(asked).toBe(2);
 });
