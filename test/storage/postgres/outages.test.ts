@@ -1,6 +1,6 @@
 import { type PostgresClient, postgresStorage } from "imggo-webhooks/storage/postgres";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Storage } from "imggo-webhooks";
 import { newEvent, repeatOf } from "../../support/new-event.ts";
 import { clients, connectPg, connectPostgres } from "../../support/postgres-clients.ts";
@@ -186,23 +186,50 @@ test("postgresStorage() keeps a connection whose server answers by an error", as
   expect(removed).toEqual([]);
 });
 
-test("postgresStorage() gives what it has claimed where it fails then", async () => {
+/**
+ * A client whose server answers the nth statement that has some text, and each after it, by this
+ * SQLSTATE; how often it was asked for them.
+ */
+function refusing(part: string, nth: number, code: string) {
   const sql = connectPostgres(server.url);
   let asked = 0;
-  const failing: PostgresClient = {
+  const client: PostgresClient = {
     begin: (options, work) => sql.begin(options, work),
     unsafe: (text, values) =>
-      text.includes("wanted") && ++asked === 2
-        ? Promise.reject(Object.assign(new Error("by a test"), { code: "57P01" }))
+      text.includes(part) && ++asked >= nth
+        ? Promise.reject(Object.assign(new Error("by a test"), { code }))
         : sql.unsafe(text, values),
   };
-  const storage = postgresStorage(failing, { schema: "claimed" });
+  return { client, asked: () => asked };
+}
+
+test("postgresStorage() gives what it has claimed where it fails then", async () => {
+  const { client, asked } = refusing("wanted", 2, "57P01");
+  const storage = postgresStorage(client, { schema: "claimed" });
   const [over, next] = [await newEvent(), await newEvent()];
   await storage.accept(over);
-  await postgresStorage(sql, { schema: "claimed" }).claim({ ...request, leaseMs: 0 });
+  const other = postgresStorage(connectPg(server.url), { schema: "claimed" });
+  await other.claim({ ...request, leaseMs: 0 });
   await storage.accept(next);
   const { claims, exhausted } = await storage.claim({ ...request, maxAttempts: 1 });
   expect(claims).toMatchObject([{ eventId: next.id }]);
   expect(exhausted).toMatchObject([{ eventId: over.id }]);
-  expect(asked).toBe(2);
+  expect(asked()).toBe(2);
+});
+
+test("postgresStorage() tries once what is refused, and again what may pass", async () => {
+  for (const [code, isTriedAgain] of [["42501", false], ["53300", true]] as const) {
+    const { client, asked } = refusing(".accept(", 1, code);
+    const storage = postgresStorage(client, { schema: "refused" });
+    await storage.ping();
+    const giveUp = new AbortController();
+    const accepting = storage.accept(await newEvent(), giveUp.signal);
+    const before = asked();
+    if (isTriedAgain) {
+      await vi.waitUntil(() => asked() > before + 2);
+      giveUp.abort();
+    }
+    await expect(accepting).rejects.toThrow();
+    expect(asked() > before + 1).toBe(isTriedAgain);
+  }
 });
