@@ -170,6 +170,12 @@ describe("postgresStorage() on the tables of the first version", () => {
   });
 });
 
+test("postgresStorage() makes its tables in a schema that has others", async () => {
+  await administrator.query("CREATE SCHEMA shared CREATE TABLE of_somebody_else (id int)");
+  const storage = postgresStorage(connectPg(server.url), { schema: "shared" });
+  expect(await storage.accept(await newEvent())).toMatchObject({ duplicate: false });
+});
+
 test("postgresStorage() makes and migrates its tables without a notice, which clients print", async () => {
   const notices: unknown[] = [];
   const client = postgres(server.url, { onnotice: (notice) => notices.push(notice) });

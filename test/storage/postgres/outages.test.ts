@@ -233,3 +233,24 @@ test("postgresStorage() tries once what is refused, and again what may pass", as
     expect(asked() > before + 1).toBe(isTriedAgain);
   }
 });
+
+test("postgresStorage() tries again soon at first, then less often, for 4 s", async () => {
+  const { client, asked } = refusing(".accept(", 1, "53300");
+  const storage = postgresStorage(client, { schema: "patient" });
+  await storage.ping();
+  const event = await newEvent();
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  vi.spyOn(Math, "random").mockReturnValue(0.5);
+  onTestFinished(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+  const accepting = expect(storage.accept(event)).rejects.toMatchObject({ code: "unavailable" });
+  const counts: number[] = [];
+  for (const milliseconds of [24, 1, 50, 100, 200, 400, 400, 2_825, 400]) {
+    await vi.advanceTimersByTimeAsync(milliseconds);
+    counts.push(asked());
+  }
+  await accepting;
+  expect(counts).toEqual([1, 2, 3, 4, 5, 6, 7, 14, 15]);
+});
