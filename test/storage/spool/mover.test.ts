@@ -199,6 +199,37 @@ test("close() lets the moving end before it closes what that uses", async () => 
   expect(done.slice(-2)).toEqual(["closed", "closed"]);
 });
 
+test("what comes is slowed down while a long spool is moved as fast as can be", async () => {
+  const [primary, spool, route] = [memoryStorage(), memoryStorage(), createRoute()];
+  for (let count = 0; count < 400; count++) await spool.accept(seal(await newEvent()));
+  const whenSlowed: number[] = [];
+  let moved = 0;
+  const mover = createMover({
+    primary: {
+      ...primary,
+      accept(event) {
+        moved++;
+        return primary.accept(event);
+      },
+    },
+    spool,
+    route: {
+      ...route,
+      slow() {
+        whenSlowed.push(moved);
+        route.slow();
+      },
+    },
+    logger: captureLog().logger,
+  });
+  mover.start();
+  await vi.waitUntil(() => !route.spooling());
+  await mover.stop();
+  expect(moved).toBe(400);
+  expect(whenSlowed).toEqual([200, 250, 300, 350]);
+  await route.decided(undefined);
+});
+
 test("what comes while much is left does not wait for it", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout"] });
   onTestFinished(() => void vi.useRealTimers());

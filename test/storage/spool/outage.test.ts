@@ -89,6 +89,18 @@ describe("withSpool() in an outage", () => {
     expect(await stored()).toHaveLength(66);
   });
 
+  test("accept() tells a storage that is too slow that nobody waits any more", async () => {
+    const { storage, broken } = await setUp({ primaryWithinMs: 20 });
+    const told = new Promise((resolve) => {
+      Object.assign(broken.storage, {
+        accept: (_: NewEvent, signal: AbortSignal) =>
+          new Promise(() => signal.addEventListener("abort", resolve)),
+      });
+    });
+    await storage.accept(await newEvent());
+    await told;
+  });
+
   test("accept() leaves a storage that hangs when the caller's signal aborts", async () => {
     const { broken, storage } = await setUp({ primaryWithinMs: 10_000 });
     broken.is("hangs");
