@@ -476,3 +476,25 @@ describe("sqliteStorage() and what it tells SQLite", () => {
     expect(planned.length).toBeGreaterThan(10);
   });
 });
+
+test("a reader waits while another process has the file for itself", async () => {
+  const path = await newFile();
+  const holder = hold(path, "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+  const storage = open(path);
+  let isRead = false;
+  const reading = storage.list({ limit: 10 }).finally(() => isRead = true);
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(isRead).toBe(false);
+  holder.close();
+  expect((await reading).events).toHaveLength(1);
+});
+
+test("a storage that is closed stays so, and says it", async () => {
+  const storage = open(await newFile());
+  await storage.ping();
+  await storage.close();
+  const closed = { code: "unavailable", message: expect.stringMatching(/the storage is closed/) };
+  await expect(storage.accept(await newEvent())).rejects.toMatchObject(closed);
+  await expect(storage.list({ limit: 1 })).rejects.toMatchObject(closed);
+  await storage.close();
+});

@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { planOf } from "../../../src/storage/sqlite/list.ts";
+import { type AheadRows, mostCounted } from "../../../src/storage/sqlite/list-statements.ts";
 
 const count = 12_000;
 let folder: string;
@@ -86,3 +88,28 @@ for (const [what, filter, numbers, mostPages] of filters) {
     expect(found.pages).toBeLessThanOrEqual(mostPages);
   });
 }
+
+test("list() looks where the fewest are, but not where many wait", () => {
+  const sourceOf = (filter: EventFilter, sizes: Partial<AheadRows["sizes"]>) =>
+    planOf({ limit: 10, ...filter }, {
+      sizes: {
+        ofPattern: 0,
+        ofOtherName: 0,
+        ofState: 0,
+        withDeadOnes: 0,
+        withOpenOnes: 0,
+        ...sizes,
+      },
+    }).source;
+  const pending = { patternId: "pat_1", deliveryState: "pending" } as const;
+  expect(sourceOf(pending, { ofPattern: 5, withOpenOnes: 4 })).toBe("withOpenOnes");
+  expect(sourceOf(pending, { ofPattern: 5, withOpenOnes: 6 })).toBe("ofPattern");
+  expect(sourceOf(pending, { ofPattern: mostCounted, withOpenOnes: mostCounted })).toBe(
+    "ofPattern",
+  );
+  expect(sourceOf({ deliveryState: "pending" }, { withOpenOnes: mostCounted })).toBe(
+    "withDeliveries",
+  );
+  const dead = { event: "job.failed", deliveryState: "dead" } as const;
+  expect(sourceOf(dead, { ofOtherName: 5, withDeadOnes: 6 })).toBe("ofOtherName");
+});
