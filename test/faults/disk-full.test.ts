@@ -67,6 +67,14 @@ async function fillAndRecover({ storage, makeRoom }: Small): Promise<void> {
   for (const { id } of events) expect((await storage.body(id))?.length).toBeGreaterThan(40_000);
   expect(await receiver.drain()).toMatchObject({ succeeded: ids.length });
   expectRefusal(await send(jobOf(500)), 503, "storage_unavailable");
+  const rejection = {
+    id: "rej_1",
+    receivedAt: 0,
+    signature: "0".repeat(64),
+    body: new Uint8Array(40_000),
+  };
+  const limits = { maxCount: 10, maxBytes: megabyte, maxAgeMs: 60_000 };
+  await expect(storage.rejections.add(rejection, limits)).rejects.toMatchObject({ code: "full" });
 
   await makeRoom();
   expect(await send(jobOf(500))).toMatchObject({ status: 200, body: { status: "received" } });

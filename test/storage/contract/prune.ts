@@ -129,4 +129,17 @@ export function pruneTests(test: Test): void {
     expect(await storage.get(later)).toMatchObject({ traceParent: null });
     expect(await storage.claim(request())).toMatchObject({ claims: [{ traceParent: null }] });
   });
+
+  test("a key is forgotten as soon as its time has come", async ({ storage, advance }) => {
+    const event = await newEvent({ processors: [] });
+    await storage.accept(event);
+    expect(await storage.prune(later)).toBe(1);
+    await advance(30 * day - minute);
+    await storage.prune({ receivedBefore: 0, limit: 100 });
+    const repeat = repeatOf(event);
+    expect(await storage.accept(repeat)).toMatchObject({ id: event.id, duplicate: true });
+    await advance(minute);
+    await storage.prune({ receivedBefore: 0, limit: 100 });
+    expect(await storage.accept(repeat)).toMatchObject({ id: repeat.id, duplicate: false });
+  });
 }

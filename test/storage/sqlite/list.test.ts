@@ -89,6 +89,14 @@ for (const [what, filter, numbers, mostPages] of filters) {
   });
 }
 
+test("list() gives a page of more than one looks at", async () => {
+  const storage = sqliteStorage(path);
+  const { events, nextCursor } = await storage.list({ receivedAfter: 0, limit: 3_000 });
+  expect(events).toHaveLength(3_000);
+  expect(nextCursor).not.toBeNull();
+  await storage.close();
+});
+
 test("list() looks where the fewest are, but not where many wait", () => {
   const sourceOf = (filter: EventFilter, sizes: Partial<AheadRows["sizes"]>) =>
     planOf({ limit: 10, ...filter }, {
