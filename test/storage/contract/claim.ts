@@ -4,6 +4,7 @@ import { newEvent, receivedAt } from "../../support/new-event.ts";
 import type { Test } from "../contract.ts";
 import {
   acceptAll,
+  acceptNew,
   claimedIds,
   claimOne,
   day,
@@ -205,6 +206,18 @@ export function claimTests(test: Test): void {
     const fresh = await newEvent();
     await storage.accept(fresh);
     expect(await claimedIds(storage, { maxAttempts: 1, limit: 1 })).toEqual([fresh.id]);
+  });
+
+  test("claim() gives no more than its limit behind what is exhausted", async (world) => {
+    const { storage, advance } = world;
+    for (let count = 0; count < 4; count++) await acceptNew(storage);
+    const once = { maxAttempts: 1 };
+    expect(await claimedIds(storage, once)).toHaveLength(4);
+    await advance(2 * minute);
+    for (let count = 0; count < 6; count++) await acceptNew(storage);
+    const { claims, exhausted } = await storage.claim(request({ ...once, limit: 3 }));
+    expect([claims.length, exhausted.length]).toEqual([3, 4]);
+    expect(await claimedIds(storage, once)).toHaveLength(3);
   });
 }
 
