@@ -22,6 +22,15 @@ export interface Tested {
   readonly output: string;
 }
 
+// Each has a group of its own: so that all that it started ends with it, also where this one is ended.
+const running = new Set<number>();
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.once(signal, () => {
+    for (const pid of running) process.kill(-pid, "SIGKILL");
+    process.exit(1);
+  });
+}
+
 /** Runs tests with a change of the product, or without one. What takes longer has failed. */
 export function runTests(
   tests: readonly string[],
@@ -37,14 +46,16 @@ export function runTests(
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: root,
-      // A group of its own, so that all that it started ends with it.
       detached: true,
       env: { ...process.env, MUTANT: JSON.stringify(mutant ?? {}), NO_COLOR: "1" },
     });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => output += data);
-    const timer = setTimeout(() => process.kill(-(child.pid as number), "SIGKILL"), withinMs);
+    const pid = child.pid as number;
+    running.add(pid);
+    const timer = setTimeout(() => process.kill(-pid, "SIGKILL"), withinMs);
     child.once("close", (code) => {
+      running.delete(pid);
       clearTimeout(timer);
       resolve({ passed: code === 0, ms: performance.now() - beganAt, output });
     });

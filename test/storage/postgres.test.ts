@@ -20,8 +20,6 @@ const clients: Readonly<Record<string, (searchPath: string) => Connected>> = {
   pg(searchPath) {
     const options = `-c search_path=${searchPath}`;
     const client = new pg.Pool({ connectionString: server.url, max: 4, options });
-    // Each storage adds one, and this client has those of many tests.
-    client.setMaxListeners(0);
     return { client, end: () => client.end() };
   },
 };

@@ -32,9 +32,9 @@ export interface PgPool {
   readonly options?: { readonly max?: number | undefined };
   /** Lends a connection, once there is one. */
   connect(): Promise<PgClient>;
-  /** Is told of connections that break off while nobody has them. */
+  /** Is told of new connections, and of those that break off while nobody has them. */
   // deno-lint-ignore no-explicit-any -- Node's EventEmitter takes any listener
-  on(event: "error", listener: (...values: any[]) => void): unknown;
+  on(event: "connect" | "error", listener: (...values: any[]) => void): unknown;
 }
 
 /** A connection that a `Pool` of the package `pg` lends. */
@@ -163,9 +163,21 @@ function fromSql(client: PostgresSql): Database {
   };
 }
 
-function fromPool(pool: PgPool): Database {
-  // An idle connection that breaks is an event of the pool, and without a listener an exception.
+const heard = new WeakSet<PgPool>();
+
+/**
+ * Hears what is an exception where nobody does: the end of an idle connection, and of a new one that
+ * the server ends in the same breath in which it is lent. Once, however many storages a pool has.
+ */
+function hear(pool: PgPool): void {
+  if (heard.has(pool)) return;
+  heard.add(pool);
   pool.on("error", ignore);
+  pool.on("connect", (client: PgClient) => client.on("error", ignore));
+}
+
+function fromPool(pool: PgPool): Database {
+  hear(pool);
 
   /** Lends a connection. One on which the work fails is not used again. */
   const borrow = async <T>(work: (client: PgClient) => Promise<T>): Promise<T> => {

@@ -174,6 +174,21 @@ test("postgresStorage() outlives the end of a connection that nobody has, with a
   await storage.ping();
 });
 
+test("postgresStorage() outlives the end of a connection in the moment in which it is lent", async () => {
+  const pool = connectPg(server.url);
+  for (let count = 0; count < 20; count++) postgresStorage(pool, { schema: "lent" });
+  expect(pool.listenerCount("connect")).toBe(1);
+  await new Promise<void>((resolve, reject) => {
+    pool.connect((error, client, release) => {
+      if (client === undefined) return reject(error);
+      // As `pg` does where the server's last words come with its first ones.
+      client.emit("error", new Error("terminating connection due to administrator command"));
+      release(true);
+      resolve();
+    });
+  });
+});
+
 test("postgresStorage() keeps a connection whose server answers by an error", async () => {
   const pool = connectPg(server.url, { max: 1 });
   const removed: unknown[] = [];
