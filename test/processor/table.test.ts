@@ -38,8 +38,6 @@ const sqlite = new DatabaseSync(":memory:");
 beforeAll(async () => {
   server = await startPostgres({ fsync: false });
   pool = new pg.Pool({ connectionString: server.url, max: 6 });
-  // One for each of the processors here.
-  pool.setMaxListeners(0);
   sql = postgres(server.url, { max: 6, onnotice: () => {} });
 });
 afterAll(async () => {

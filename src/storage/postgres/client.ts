@@ -186,6 +186,7 @@ function fromPool(pool: PgPool): Database {
       connecting.then((late) => late.release(), ignore);
       throw error;
     });
+    // Of one that the pool had before, nobody hears it while it is lent.
     client.on("error", ignore);
     let broken = true;
     try {

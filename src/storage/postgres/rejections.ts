@@ -11,10 +11,8 @@ export function createRejections(query: Query, schema: string): Rejections {
     add: `SELECT ${schema}.add_rejection($1::text, ${timeOf("$2")}, $3::text, $4::bytea,
       $5::bigint, $6::bigint, ${interval("$7")})`,
 
-    list: `SELECT r.seq::float8 AS seq, id, ${
-      milliseconds("received_at")
-    } AS received_at, signature,
-        length(body)::float8 AS size
+    list: `SELECT r.seq::float8 AS seq, id, signature, length(body)::float8 AS size,
+        ${milliseconds("received_at")} AS received_at
       FROM ${rejections} r WHERE r.seq > $1::bigint ORDER BY r.seq LIMIT $2::bigint`,
 
     body: `SELECT body FROM ${rejections} WHERE id = $1::text`,

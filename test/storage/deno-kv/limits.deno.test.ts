@@ -41,6 +41,16 @@ async function write(kv: Deno.Kv, entries: readonly (readonly [Deno.KvKey, unkno
 const place = (start: "0" | "f", number: number) => `${start}${`${number}`.padStart(19, "0")}`;
 const many = (count: number) => Array.from({ length: count }, (_, index) => index);
 
+/** Puts so many events into the order, behind all that are there; none of them is stored. */
+async function writeOrders(
+  kv: Deno.Kv,
+  count: number,
+  kind: { readonly state: string; readonly event: string },
+): Promise<void> {
+  const order = { id: "evt_none", receivedAt, kind: { ...kind, patternId: null } };
+  await write(kv, many(count).map((index) => [["order", place("f", index)], order] as const));
+}
+
 async function dieOf(storage: Storage, error: string): Promise<void> {
   await acceptNew(storage);
   await storage.settle(await claimOne(storage), { kind: "dead", error });
@@ -132,9 +142,7 @@ describe("denoKvStorage() where there is much of something", () => {
   test("list() goes on behind more than a page looks at", async () => {
     const { storage, kv } = await open();
     const sought = await acceptNew(storage, { patternId: "pat_sought", receivedAt: 1 });
-    const kind = { state: "ignored", event: "job.started", patternId: null };
-    const order = { id: "evt_none", receivedAt, kind };
-    await write(kv, many(10_001).map((index) => [["order", place("f", index)], order] as const));
+    await writeOrders(kv, 10_001, { state: "ignored", event: "job.started" });
     for (const filter of [{ patternId: "pat_sought" }, { receivedBefore: receivedAt }]) {
       const [first, ...others] = await pages(storage, { ...filter, limit: 10 });
       expect(first).toEqual([]);
@@ -145,14 +153,13 @@ describe("denoKvStorage() where there is much of something", () => {
   test("list() finds behind 9,000 what an order tells apart, with one call", async () => {
     const { storage, kv } = await open();
     const sought = await acceptNew(storage, { patternId: "pat_sought", receivedAt: 1 });
-    const kind = { state: "ignored", event: "job.started", patternId: null };
-    const order = { id: "evt_none", receivedAt, kind };
-    await write(kv, many(9_000).map((index) => [["order", place("f", index)], order] as const));
-    for (
-      const filter of [{ patternId: "pat_sought" }, { receivedBefore: receivedAt }, {
-        state: "accepted",
-      }] as const
-    ) {
+    await writeOrders(kv, 9_000, { state: "ignored", event: "job.started" });
+    const filters: readonly EventFilter[] = [
+      { patternId: "pat_sought" },
+      { receivedBefore: receivedAt },
+      { state: "accepted" },
+    ];
+    for (const filter of filters) {
       const { events } = await storage.list({ ...filter, limit: 10 });
       expect(events.map(({ id }) => id)).toEqual([sought]);
     }
@@ -162,9 +169,7 @@ describe("denoKvStorage() where there is much of something", () => {
     const { storage, kv } = await open();
     const [running, pending] = [await acceptNew(storage), await acceptNew(storage)];
     await storage.claim(request({ limit: 1 }));
-    const kind = { state: "accepted", event: "job.succeeded", patternId: null };
-    const order = { id: "evt_none", receivedAt, kind };
-    await write(kv, many(1_000).map((index) => [["order", place("f", index)], order] as const));
+    await writeOrders(kv, 1_000, { state: "accepted", event: "job.succeeded" });
     for (const [deliveryState, id] of [["running", running], ["pending", pending]] as const) {
       const { events } = await storage.list({ deliveryState, limit: 10 });
       expect(events.map((event) => event.id)).toEqual([id]);

@@ -7,6 +7,7 @@ import { setAsideFor } from "../../../src/storage/spool/leftovers.ts";
 import { moverName, seal } from "../../../src/storage/spool/seal.ts";
 import { breakable } from "../../support/breakable-storage.ts";
 import { captureLog } from "../../support/captured-log.ts";
+import { countOverlaps } from "../../support/count-overlaps.ts";
 import { newEvent, repeatOf } from "../../support/new-event.ts";
 
 const request = { processors: [moverName], limit: batchSize, leaseMs, maxAttempts: 1_000 };
@@ -67,20 +68,13 @@ test("what fails among several is tried again alone, before what comes behind it
   const { primary, move, left } = await setUp(events);
   const experience = trusting();
   const asked: string[] = [];
-  const together: number[] = [];
-  let under = 0;
-  await move(experience, 0, {
-    ...primary,
-    async accept(event) {
-      const isFirstTime = !asked.includes(event.id);
-      asked.push(event.id);
-      together.push(++under);
-      await new Promise((resolve) => setImmediate(resolve));
-      under--;
-      if (event.id === events[3]?.id && isFirstTime) throw new Error("once, by a test");
-      return await primary.accept(event);
-    },
+  const { accept, together } = countOverlaps(async (event) => {
+    const isFirstTime = !asked.includes(event.id);
+    asked.push(event.id);
+    if (event.id === events[3]?.id && isFirstTime) throw new Error("once, by a test");
+    return await primary.accept(event);
   });
+  await move(experience, 0, { ...primary, accept });
   expect(asked).toEqual(idsOf([...events.slice(0, 16), events[3]!, ...events.slice(16)]));
   expect(together.indexOf(16)).toBe(15);
   expect(Math.max(...together.slice(16))).toBe(1);
@@ -103,17 +97,8 @@ test("several at once have neither two of a job nor a repeat among them", async 
   const other = await newEvent({ event: "job.failed", jobId: one!.jobId });
   const without = [await newEvent({ jobId: null, key: "a" }), await newEvent({ jobId: null })];
   const { primary, move } = await setUp([one!, two!, other, ...without]);
-  let under = 0;
-  const together: number[] = [];
-  await move(trusting(), 0, {
-    ...primary,
-    async accept(event) {
-      together.push(++under);
-      await new Promise((resolve) => setImmediate(resolve));
-      under--;
-      return await primary.accept(event);
-    },
-  });
+  const { accept, together } = countOverlaps(primary.accept);
+  await move(trusting(), 0, { ...primary, accept });
   expect(together).toEqual([1, 2, 1, 2, 3]);
 
   const [first, second] = await many(2);

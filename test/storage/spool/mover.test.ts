@@ -6,6 +6,7 @@ import { createRoute } from "../../../src/storage/spool/route.ts";
 import { seal } from "../../../src/storage/spool/seal.ts";
 import { breakable } from "../../support/breakable-storage.ts";
 import { captureLog } from "../../support/captured-log.ts";
+import { countOverlaps } from "../../support/count-overlaps.ts";
 import { createGate } from "../../support/gate.ts";
 import { newEvent } from "../../support/new-event.ts";
 import { newFile, setUp } from "../../support/spool-under-test.ts";
@@ -106,17 +107,8 @@ test("what another process leaves in the spool is moved before what comes then",
 
 test("what is moved again after an outage is moved one by one at first", async () => {
   const { broken, primary, acceptMany, allMoved } = await setUp();
-  const { accept } = primary;
-  let under = 0;
-  const together: number[] = [];
-  Object.assign(primary, {
-    async accept(...of: Parameters<typeof accept>) {
-      together.push(++under);
-      await new Promise((resolve) => setImmediate(resolve));
-      under--;
-      return await accept(...of);
-    },
-  });
+  const { accept, together } = countOverlaps(primary.accept);
+  Object.assign(primary, { accept });
   for (const count of [300, 40]) {
     together.length = 0;
     broken.is("rejects");
